@@ -1,0 +1,106 @@
+"""Forward and backward propagation on tiles of examples: copy rows, hidden layer, output, loss, dz2, dz1.
+
+Letters: x rows of the batch with a 1 appended, a1 and d1 the hidden activations and their derivatives (d1 then
+holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feature, k an output, j a panel.
+"""
+
+import numpy as np
+
+from .activations import activate
+from .compiling import kernel
+from .lanes import lane_count, load, read, read_lanes, store
+from .layers import SCALE, SET, multiply, output_layer
+from .loss import cross_entropy, probabilities
+from .plan import TILE
+
+# typed, so that the products are compiled once and not for each constant that they are called with
+ZERO, ONE = np.int64(0), np.int64(1)
+
+
+@kernel
+def row_of(order, ordered, position):
+    """Return the row of X that stands at a place of the order."""
+    return order[position] if ordered else position
+
+
+@kernel
+def copy_row(source, column_stride, size, x, place, features):
+    """Copy one row of numbers of ``size`` bytes from an address to x[place:]. OUT x."""
+    lanes = lane_count(x)
+    f = 0
+    if column_stride == size:
+        while f + lanes <= features:
+            store(x, place + f, read_lanes(source + f * size, x))
+            f += lanes
+    while f < features:
+        x[place + f] = read(source + f * column_stride, x)
+        f += 1
+
+
+@kernel
+def copy_examples(position, start, stop, order, buffers, sizes, plan):
+    """Copy the examples at places position + start.. of the order to start.. of the block; OUT buffers.
+
+    What only fills up the tile weighs 0.
+    """
+    size = 64 // lane_count(buffers.x)
+    for t in range(start, stop):
+        row = row_of(order, plan.ordered, position + t)
+        source = plan.x_address + row * plan.x_row
+        copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
+        for i in range(plan.targets):
+            buffers.y[i * plan.rows + t] = buffers.targets[row * plan.targets + i]
+        buffers.weight[t] = buffers.weights[row] if plan.weighted else 1.0
+    for t in range(stop, start + TILE):
+        buffers.weight[t] = 0.0
+
+
+@kernel
+def forward(start, stop, buffers, sizes, plan, slope):
+    """Compute hidden layer and output probabilities of the examples start..stop of the block. INOUT buffers."""
+    lanes = lane_count(buffers.theta)
+    gap = plan.rows * lanes
+    multiply(
+        buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
+        buffers.theta, ZERO, sizes.panel, sizes.panels,
+        buffers.a1, start * lanes, gap, SET,
+    )  # fmt: skip
+    for j in range(sizes.panels):
+        first = j * gap + start * lanes
+        last = j * gap + stop * lanes
+        activate(plan.activation, slope, buffers.a1, buffers.d1, first, last)
+        if j == sizes.panels - 1 and sizes.hidden % lanes:
+            # units that do not exist: g(0) may differ from 0
+            living = load(buffers.living, 0)
+            for i in range(first, last, lanes):
+                store(buffers.a1, i, load(buffers.a1, i) * living)
+    output_layer(
+        buffers.a1, start, stop, gap,
+        buffers.theta, sizes.feature_rows * lanes, sizes.panel, sizes.panels,
+        sizes.outputs, buffers.z2, plan.rows,
+    )  # fmt: skip
+    b2 = sizes.panels * sizes.panel
+    probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, b2, start, stop)
+
+
+@kernel
+def propagate(position, count, order, buffers, sizes, plan, settings):
+    """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order."""
+    lanes = lane_count(buffers.theta)
+    for start in range(0, count, TILE):
+        stop = min(count, start + TILE)
+        copy_examples(position, start, stop, order, buffers, sizes, plan)
+        forward(start, stop, buffers, sizes, plan, settings.slope)
+        cross_entropy(
+            plan.output, buffers.z2, plan.rows, sizes.outputs,
+            buffers.y, buffers.weight, buffers.losses, settings.clip, start, stop,
+        )  # fmt: skip
+        for k in range(sizes.outputs):
+            # rows that only fill up the products' blocks have no delta
+            for t in range(stop, start + TILE):
+                buffers.z2[k * plan.rows + t] = 0.0
+        multiply(
+            buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
+            buffers.theta, sizes.feature_rows * lanes, sizes.panel, sizes.panels,
+            buffers.d1, start * lanes, plan.rows * lanes, SCALE,
+        )  # fmt: skip

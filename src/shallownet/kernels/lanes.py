@@ -1,0 +1,254 @@
+"""SIMD registers as Numba types: lanes, masks, and blocks of lanes.
+
+``Lanes`` is one register block: the 64 bytes that hold 16 float32 or 8 float64 numbers. LLVM maps it to one
+AVX-512 register, two of AVX2 or four of NEON. ``Block`` is several of them, one below the other: the
+accumulators of a matrix product, kept in registers. ``Mask`` is the truth value of each lane.
+
+Arithmetic is exactly what is written: no flag lets LLVM reorder a sum or drop a NaN, so a result depends on
+the order of the operations here and on nothing else. ``fma`` and the block products are fused to one rounding
+on every CPU that has the instruction.
+
+Kernels reach memory through plain pointers, which Numba types as ``CPointer``; ``p[i]`` reads and writes one
+number. Numba's own arrays add a wrap-around test to each index, which costs an inner loop half of its speed, and
+reference counts to each call, which cost seconds of compilation. Nothing here tests bounds.
+"""
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import cgutils, config, types
+from numba.core.datamodel import models
+from numba.extending import intrinsic, register_model
+
+REGISTER_BITS = 512
+INDEX = ir.IntType(32)
+
+_features = config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
+WIDE = "+avx512f" in _features.split(",")  # 32 registers of 512 bits, not 16 of 256
+
+
+class Lanes(types.Type):
+    """``count`` numbers of one dtype in registers."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.count = REGISTER_BITS // dtype.bitwidth
+        super().__init__(name=f"Lanes({self.count} x {dtype})")
+
+
+class Mask(types.Type):
+    """The truth value of each of ``count`` lanes."""
+
+    def __init__(self, count):
+        self.count = count
+        super().__init__(name=f"Mask({count})")
+
+
+class Block(types.Type):
+    """``rows`` register blocks, one below the other."""
+
+    def __init__(self, lanes, rows):
+        self.lanes = lanes
+        self.rows = rows
+        super().__init__(name=f"Block({rows} x {lanes})")
+
+
+def vector_of(lanes):
+    """Return the LLVM type of a Lanes type."""
+    element = ir.FloatType() if lanes.dtype.bitwidth == 32 else ir.DoubleType()
+    return ir.VectorType(element, lanes.count)
+
+
+def bits_of(vector):
+    """Return the size in bits of a vector's numbers."""
+    return 32 if isinstance(vector.element, ir.FloatType) else 64
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, vector_of(fe_type))
+
+
+@register_model(Mask)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, ir.VectorType(ir.IntType(1), fe_type.count))
+
+
+@register_model(Block)
+class _BlockModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, ir.ArrayType(vector_of(fe_type.lanes), fe_type.rows))
+
+
+# What the intrinsics of this room and of the rooms above are written with: each emits a few LLVM instructions.
+
+
+def load_at(builder, pointer, vector):
+    """Load a vector that is aligned as its numbers are."""
+    value = builder.load(builder.bitcast(pointer, vector.as_pointer()))
+    value.align = bits_of(vector) // 8
+    return value
+
+
+def store_at(builder, value, pointer):
+    """Store a vector at a place that is aligned as its numbers are."""
+    instruction = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
+    instruction.align = bits_of(value.type) // 8
+
+
+def splat_of(builder, scalar, vector):
+    """Return a vector with the scalar in every place."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(INDEX, 0))
+    return shuffle(builder, first, undefined, [0] * vector.count)
+
+
+def shuffle(builder, a, b, places):
+    """Return the numbers at the given places of a followed by b."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INDEX, len(places)), places))
+
+
+def call_vector(builder, name, *values):
+    """Call the LLVM intrinsic ``name`` on vectors of one type."""
+    vector = values[0].type
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector, [vector] * len(values)),
+        f"llvm.{name}.v{vector.count}f{bits_of(vector)}",
+    )
+    return builder.call(function, values)
+
+
+# Pointers.
+
+
+@intrinsic
+def pointer(typingctx, array):
+    """Return the address of an array's first number."""
+    kind = types.CPointer(array.dtype)
+
+    def codegen(context, builder, sig, args):
+        return context.make_array(array)(context, builder, args[0]).data
+
+    return kind(array), codegen
+
+
+@intrinsic
+def pointer_at(typingctx, address, like):
+    """Return an address as a pointer to the dtype of the array ``like``."""
+    kind = types.CPointer(like.dtype)
+
+    def codegen(context, builder, sig, args):
+        return builder.inttoptr(args[0], context.get_value_type(kind))
+
+    return kind(address, like), codegen
+
+
+@intrinsic
+def shifted(typingctx, p, distance):
+    """Return the pointer to p[distance]."""
+
+    def codegen(context, builder, sig, args):
+        return builder.gep(args[0], [args[1]])
+
+    return p(p, types.intp), codegen
+
+
+@intrinsic(prefer_literal=True)
+def pointers(typingctx, addresses, count, like):
+    """Return ``count`` (a constant) addresses from an array as a tuple of pointers to the dtype of ``like``."""
+    kind = types.UniTuple(types.CPointer(like.dtype), count.literal_value)
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(addresses)(context, builder, args[0]).data
+        places = [cgutils.gep(builder, data, i) for i in range(kind.count)]
+        target = context.get_value_type(kind.dtype)
+        return context.make_tuple(
+            builder, kind, [builder.inttoptr(builder.load(place), target) for place in places]
+        )
+
+    return kind(addresses, count, like), codegen
+
+
+@intrinsic(prefer_literal=True)
+def numbers(typingctx, array, count):
+    """Return the first ``count`` (a constant) numbers of an array as a tuple."""
+    kind = types.UniTuple(array.dtype, count.literal_value)
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(array)(context, builder, args[0]).data
+        values = [builder.load(cgutils.gep(builder, data, i)) for i in range(kind.count)]
+        return context.make_tuple(builder, kind, values)
+
+    return kind(array, count), codegen
+
+
+@intrinsic
+def lane_count(typingctx, p):
+    """Return the number of lanes that hold numbers of the pointer's dtype, a constant."""
+    count = REGISTER_BITS // p.dtype.bitwidth
+
+    def codegen(context, builder, sig, args):
+        return context.get_constant(types.intp, count)
+
+    return types.intp(p), codegen
+
+
+@intrinsic
+def load(typingctx, p, index):
+    """Return the lanes at p[index]."""
+    lanes = Lanes(p.dtype)
+
+    def codegen(context, builder, sig, args):
+        return load_at(builder, builder.gep(args[0], [args[1]]), vector_of(lanes))
+
+    return lanes(p, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, p, index, value):
+    """Set the lanes at p[index]."""
+
+    def codegen(context, builder, sig, args):
+        store_at(builder, args[2], builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.none(p, types.intp, value), codegen
+
+
+@intrinsic
+def read(typingctx, address, p):
+    """Return the number of the pointer's dtype that lies at a byte address, aligned or not."""
+
+    def codegen(context, builder, sig, args):
+        value = builder.load(builder.inttoptr(args[0], args[1].type))
+        value.align = 1
+        return value
+
+    return p.dtype(types.intp, p), codegen
+
+
+@intrinsic
+def read_lanes(typingctx, address, p):
+    """Return the lanes of the pointer's dtype that lie at a byte address, aligned or not."""
+    lanes = Lanes(p.dtype)
+
+    def codegen(context, builder, sig, args):
+        value = builder.load(builder.inttoptr(args[0], vector_of(lanes).as_pointer()))
+        value.align = 1
+        return value
+
+    return lanes(types.intp, p), codegen
+
+
+@intrinsic
+def splat(typingctx, p, value):
+    """Return ``value`` as a number of the pointer's dtype in every lane."""
+    lanes = Lanes(p.dtype)
+
+    def codegen(context, builder, sig, args):
+        scalar = context.cast(builder, args[1], sig.args[1], lanes.dtype)
+        return splat_of(builder, scalar, vector_of(lanes))
+
+    return lanes(p, value), codegen

@@ -1,0 +1,86 @@
+"""What a kernel is told: where the buffers lie, the variants and sizes of the run, the numbers of the fit.
+
+Each is a NamedTuple. Outside it travels as one flat array (addresses, integers, floats), which is quick to hand
+to a compiled function and needs one compiled version for any layout of X; inside, the first lines of a driver
+give the numbers their names again.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Examples in a tile: few enough for the tile's panels to stay in the first cache, and whole blocks of every kind.
+TILE = 48
+
+
+class Buffers(NamedTuple):
+    """Arrays outside, pointers inside.
+
+    theta, the solver's two moments and each share's gradient have the layout of panels; squares holds one number
+    for each unit of rows of each panel, share_losses one for each share. ``targets`` (n, m) and ``weights`` (n)
+    belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0.
+
+    The others are the workspace of each thread for ``rows`` examples: x [t][feature_rows], a1 and d1
+    [j][t][lanes], z2 [k][t], y [m][t], weight and losses [t]; zero at first, but for the ones in x.
+    """
+
+    theta: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    gradient: np.ndarray
+    squares: np.ndarray
+    share_losses: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    living: np.ndarray
+    x: np.ndarray
+    a1: np.ndarray
+    d1: np.ndarray
+    z2: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    losses: np.ndarray
+
+
+class Plan(NamedTuple):
+    """The integers of a run.
+
+    Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; ``rows``
+    of a thread's workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
+    an order other than that of the rows; and the data: X by address and strides in bytes, the order by address.
+    """
+
+    activation: int
+    output: int
+    solver: int
+    targets: int
+    shares: int
+    rows: int
+    units: int
+    weighted: int
+    ordered: int
+    x_address: int
+    x_row: int
+    x_column: int
+    order_address: int
+
+
+class Settings(NamedTuple):
+    """The floating-point numbers of a fit.
+
+    ``rate`` is the learning rate now, ``decay_1`` SGD's momentum or Adam's beta_1, ``decay_2`` Adam's beta_2,
+    ``epsilon`` Adam's, ``clip`` the distance that the loss keeps probabilities from 0 and 1.
+    """
+
+    slope: float
+    alpha: float
+    rate: float
+    decay_1: float
+    decay_2: float
+    epsilon: float
+    clip: float
+
+
+# Compile-time lengths for the kernels' unpacking.
+BUFFERS, PLAN, SETTINGS = len(Buffers._fields), len(Plan._fields), len(Settings._fields)
+ORDER = Plan._fields.index("order_address")

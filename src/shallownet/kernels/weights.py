@@ -1,0 +1,83 @@
+"""The gradient of the weights, summed over examples in order, and their update.
+
+Weights are counted in units of rows of one panel. Letters as in ``examples``.
+"""
+
+from .arithmetic import total
+from .compiling import kernel
+from .examples import ONE, ZERO
+from .lanes import lane_count, load, splat
+from .layers import ADD, SET, UNIT, multiply
+from .updates import update
+
+
+@kernel
+def add_gradient(count, fresh, buffers, sizes, plan):
+    """Sum the gradient over the workspace's ``count`` examples, anew if ``fresh``. INOUT gradient."""
+    lanes = lane_count(buffers.theta)
+    gap = plan.rows * lanes
+    mode = SET if fresh else ADD
+    multiply(
+        buffers.x, ZERO, ONE, sizes.feature_rows, sizes.feature_rows, count,
+        buffers.d1, ZERO, gap, sizes.panels,
+        buffers.gradient, ZERO, sizes.panel, mode,
+    )  # fmt: skip
+    multiply(
+        buffers.z2, ZERO, plan.rows, ONE, sizes.output_rows, count,
+        buffers.a1, ZERO, gap, sizes.panels,
+        buffers.gradient, sizes.feature_rows * lanes, sizes.panel, mode,
+    )  # fmt: skip
+    b2 = sizes.panels * sizes.panel
+    for k in range(sizes.outputs):
+        before = 0.0 if fresh else buffers.gradient[b2 + k]
+        buffers.gradient[b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)
+
+
+@kernel
+def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings):
+    """Update this part of the weights from the sum of the shares' gradients. INOUT theta and moments."""
+    units = plan.units // sizes.panels
+    for unit in range(part * plan.units // parts, (part + 1) * plan.units // parts):
+        buffers.squares[unit] = update_unit(
+            unit // units, unit % units * UNIT, weight_sum, rate, buffers, sizes, plan, settings
+        )
+    if part == parts - 1:
+        b2 = sizes.panels * sizes.panel
+        update_range(b2, sizes.size, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
+
+
+@kernel
+def update_unit(j, row, weight_sum, rate, buffers, sizes, plan, settings):
+    """Update one unit of rows of panel j; return the sum of squares of its old coefficients.
+
+    A unit lies in W1 or in W2; the rows that only pad it are left alone.
+    """
+    lanes = lane_count(buffers.theta)
+    end = sizes.features if row < sizes.feature_rows else sizes.feature_rows + sizes.outputs
+    first = j * sizes.panel + row * lanes
+    last = j * sizes.panel + min(row + UNIT, end) * lanes
+    squares = update_range(first, last, settings.alpha, weight_sum, rate, buffers, sizes, plan, settings)
+    if row <= sizes.features < row + UNIT:
+        first = j * sizes.panel + sizes.features * lanes
+        update_range(first, first + lanes, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
+    return squares
+
+
+@kernel
+def update_range(first, last, penalty, weight_sum, rate, buffers, sizes, plan, settings):
+    """Update the weights first..last; return the sum of their old squares."""
+    return update(
+        plan.solver, buffers.theta, buffers.first, buffers.second,
+        buffers.gradient, sizes.size, plan.shares, first, last,
+        penalty, 1.0 / weight_sum, rate, settings.decay_1, settings.decay_2, settings.epsilon,
+    )  # fmt: skip
+
+
+@kernel
+def sum_of(p, first, count):
+    """Return the sum of ``count`` numbers from p[first] on, whose last lanes are filled up with zeros."""
+    lanes = lane_count(p)
+    sums = splat(p, 0.0)
+    for i in range(first, first + count, lanes):
+        sums = sums + load(p, i)
+    return total(sums)
