@@ -320,6 +320,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             codes[:, np.newaxis],
             sample_weight,
             self._checked_batch_size(n_samples),
+            self.max_iter,
             thread_count(self.n_jobs),
         )
         schedule = self.learning_rate if self.solver == "sgd" else "constant"

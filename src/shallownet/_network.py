@@ -15,7 +15,9 @@ REGISTER_BYTES = 64
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
 SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
-ROWS_PER_CALL = 2**13  # a prediction with fewer rows for each thread is done by one
+ROWS_PER_THREAD = 2**13  # a prediction with fewer rows for each thread is done by one
+
+_parallel_ready: set = set()  # the dtypes whose parallel copy this process has compiled or loaded
 
 
 def zeros(count, dtype):
@@ -71,7 +73,7 @@ class Network:
         """Return whether all weights are finite."""
         return bool(np.isfinite(self.theta).all())
 
-    def attach(self, X, targets, sample_weight, batch_size, n_threads):
+    def attach(self, X, targets, sample_weight, batch_size, epochs, n_threads):
         """Take the examples and lay out the workspace.
 
         Parameters
@@ -80,6 +82,8 @@ class Network:
         targets : ndarray of shape (n_samples, m), C order: class indices, or 0 and 1 for each output
         sample_weight : ndarray of shape (n_samples,) or None
         batch_size : int
+        epochs : int
+            About how often ``train_epoch`` will be called.
         n_threads : int
             The most threads to use.
         """
@@ -134,7 +138,9 @@ class Network:
             order_address=0,
         )
         operations = 6 * s.hidden * (s.features + s.outputs)
-        self.pace = Pace(operations, min(batch_size, self.block), self._parts)
+        whole = operations * len(X) * epochs
+        ready = self.dtype in _parallel_ready
+        self.pace = Pace(operations, min(batch_size, self.block), whole, self._parts > 1, ready)
 
     def train_epoch(self, order, rate, step):
         """Train on all examples once; return the mean over examples of their batches' losses.
@@ -161,14 +167,14 @@ class Network:
         while begin < n:
             parallel, places = self.pace.next_call(n - begin)
             end = self._border(begin, places)
-            start = perf_counter()
-            if parallel:
-                with threads(self._parts) as allowed:
-                    train, parts = (train_parallel, self._parts) if allowed else (train_serial, 1)
-                    loss += train(begin, end, self.batch_size, n, step, parts, *arguments)
-            else:
-                loss += train_serial(begin, end, self.batch_size, n, step, 1, *arguments)
-            self.pace.record(parallel, end - begin, perf_counter() - start)
+            with threads(self._parts if parallel else 1) as allowed:
+                train, parts = (train_parallel, self._parts) if allowed else (train_serial, 1)
+                if allowed and self.dtype not in _parallel_ready:
+                    train(0, 0, self.batch_size, n, step, parts, *arguments)  # compiles, or loads from the cache
+                    _parallel_ready.add(self.dtype)
+                start = perf_counter()
+                loss += train(begin, end, self.batch_size, n, step, parts, *arguments)
+                self.pace.record(parallel, end - begin, perf_counter() - start)
             begin = end
         return loss / n
 
@@ -188,7 +194,7 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
     w1, b1, w2, b2 = _matrices(coefs, intercepts, dtype)
     out = np.empty((n, max(2, w2.shape[1])), dtype)
     arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
-    parts = min(n_threads, n // ROWS_PER_CALL)
+    parts = min(n_threads, n // ROWS_PER_THREAD)
     if parts > 1:
         with threads(parts) as allowed:
             predict, parts = (predict_parallel, parts) if allowed else (predict_serial, 1)

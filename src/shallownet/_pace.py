@@ -12,7 +12,8 @@ CALL_SECONDS = 0.05  # the length of one kernel call
 TRIAL_SECONDS = 0.002  # the length of a call that only looks how fast the other copy is
 RETRY_SECONDS = 0.5  # how long a comparison is trusted
 SMALLEST_STEP = 300_000  # operations; a smaller step is over before a second thread has begun
-GUESSED_RATE = 20e9  # operations per second, before anything is measured
+LONG_FIT = 4e10  # operations; a shorter fit is over before the parallel copy is compiled or even loaded
+GUESSED_RATE = 40e9  # operations per second, before anything is measured
 
 
 class Pace:
@@ -24,14 +25,18 @@ class Pace:
         Floating-point operations that an example costs.
     step : int
         Examples in a step.
-    threads : int
-        Threads that the parallel copy would use.
+    whole : int
+        Operations in the whole fit.
+    may : bool
+        Whether there is more than one thread for a step.
+    ready : bool
+        Whether the parallel copy is compiled.
     """
 
-    def __init__(self, operations, step, threads):
+    def __init__(self, operations, step, whole, may, ready):
         self._seconds = {False: operations / GUESSED_RATE}  # for an example, by copy
         self._measured = {False: -1.0}
-        if threads > 1 and operations * step >= SMALLEST_STEP:
+        if may and operations * step >= SMALLEST_STEP and (ready or whole >= LONG_FIT):
             self._seconds[True] = operations / GUESSED_RATE / 2
             self._measured[True] = -1.0
 

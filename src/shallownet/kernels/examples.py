@@ -27,14 +27,14 @@ def row_of(order, ordered, position):
 def copy_row(source, column_stride, size, x, place, features):
     """Copy one row of numbers of ``size`` bytes from an address to x[place:]. OUT x."""
     lanes = lane_count(x)
-    f = 0
-    if column_stride == size:
-        while f + lanes <= features:
+    if column_stride == size and features >= lanes:
+        for f in range(0, features - lanes, lanes):
             store(x, place + f, read_lanes(source + f * size, x))
-            f += lanes
-    while f < features:
-        x[place + f] = read(source + f * column_stride, x)
-        f += 1
+        # the last lanes end with the row, so they may overlap those before
+        store(x, place + features - lanes, read_lanes(source + (features - lanes) * size, x))
+    else:
+        for f in range(features):
+            x[place + f] = read(source + f * column_stride, x)
 
 
 @kernel
