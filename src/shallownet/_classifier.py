@@ -1,27 +1,24 @@
-"""The scikit-learn face of the network: parameters, validation, labels, attributes."""
+"""The scikit-learn face of the network."""
 
-import warnings
-from numbers import Integral, Real
+from contextlib import contextmanager
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
-from ._network import Network, predict_proba, thread_count
-from ._training import LearningRate, train
-from ._weights import INITS
-from .kernels.activations import ACTIVATIONS, LEAKY_RELU
-from .kernels.loss import OUTPUT_LOGISTIC, OUTPUT_SOFTMAX
-from .kernels.plan import Settings
-from .kernels.updates import ADAM, NESTEROV, SGD
-
-_OUTPUTS = {"logistic": OUTPUT_LOGISTIC, "softmax": OUTPUT_SOFTMAX}
+from ._fitting import FITTED, Fit
+from ._forward import hidden_activations, predict_proba, thread_count
+from ._labels import SINGLE, classes_of, labels_of
+from ._parameters import Parameters
+from .kernels.activations import ACTIVATIONS
+from .kernels.loss import OUTPUTS
 
 
-class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
+class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
     """A neural network with one hidden layer, trained on the CPU by compiled, parallel kernels.
 
     A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier` with one hidden layer: the same
@@ -31,15 +28,17 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         z1 = W1 x + b1      a1 = g(z1)
         z2 = W2 a1 + b2     a2 = sigma(z2) for two classes, softmax(z2) for more
 
-    and the loss is the cross-entropy (natural logarithm) of a2, averaged over the examples with their weights, plus
-    ``alpha / 2`` times the sum of the squares of W1 and W2 divided by the sum of the weights.
+    (for multilabel targets one logistic output for each label). The loss is the cross-entropy (natural logarithm) of
+    a2, averaged over the examples with their weights, plus ``alpha / 2`` times the sum of the squares of W1 and W2
+    divided by the sum of the weights.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of one int, default=(100,)
         The number of units in the hidden layer.
 
-    activation : {'identity', 'logistic', 'sigmoid', 'tanh', 'relu', 'leaky_relu'}, default='relu'
+    activation : {'identity', 'logistic', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'gelu', 'silu', 'softplus'}, \
+            default='relu'
         The activation g of the hidden layer, with its derivative:
 
         - 'identity': g(z) = z, g' = 1. The network is then linear.
@@ -47,24 +46,30 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         - 'tanh': g' = 1 - g**2.
         - 'relu': g(z) = max(0, z), g' = 0 for z < 0 and 1 for z >= 0.
         - 'leaky_relu': g(z) = z for z >= 0 and ``negative_slope * z`` below, g' accordingly, 1 at 0.
+        - 'gelu': g(z) = z F(z) with the normal distribution F, g' = F(z) + z F'(z) [3]_.
+        - 'silu': g(z) = z s(z) with the logistic function s, g' = s + z s (1 - s) [3]_.
+        - 'softplus': g(z) = log(1 + exp(z)), g' = s(z).
 
-    solver : {'sgd', 'adam'}, default='adam'
-        'sgd' is stochastic gradient descent with ``momentum``; 'adam' is that of Kingma and Ba [1]_.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        'sgd' is stochastic gradient descent with ``momentum``; 'adam' is that of Kingma and Ba [1]_; 'lbfgs' is
+        scipy's L-BFGS-B on the loss of all samples at once, which suits small data.
 
     alpha : float, default=0.0001
         The strength of the L2 penalty on the coefficients.
 
-    batch_size : int, 'auto' or 'full', default='auto'
-        The examples in a step. 'auto' is ``min(200, n_samples)``, 'full' all samples. The memory that training
-        needs beside X does not grow with it.
+    batch_size : int, float, 'auto' or 'full', default='auto'
+        The examples in a step. 'auto' is ``min(200, n_samples)``, 'full' all samples, a float in (0, 1) that share
+        of them. The memory that training needs beside X does not grow with it.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        The schedule of the learning rate, for ``solver='sgd'`` only:
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
+        The schedule of the learning rate; the first three have an effect for ``solver='sgd'`` only:
 
         - 'constant': ``learning_rate_init`` throughout.
         - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` in the epoch that begins after t examples.
-        - 'adaptive': divided by 5 each time the loss has not improved for ``n_iter_no_change`` epochs; the fit
+        - 'adaptive': divided by 5 each time training has not improved for ``n_iter_no_change`` epochs; the fit
           stops when it is 1e-6 or less.
+        - 'cosine': ``learning_rate_init * (1 + cos(pi * e / max_iter)) / 2`` in epoch e = 0, 1, ..., for 'sgd' and
+          'adam'.
 
     learning_rate_init : float, default=0.001
         The initial learning rate.
@@ -73,7 +78,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         The exponent of 'invscaling'.
 
     max_iter : int, default=200
-        The most epochs.
+        The most epochs, for 'lbfgs' iterations.
 
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
@@ -82,16 +87,28 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         The source of the initial weights and of the order of samples. An int gives the same result in each call.
 
     tol : float, default=1e-4
-        An epoch that lowers the best loss by less has not improved it.
+        An epoch that improves the best loss (with early stopping the score) by less has not improved it. For
+        'lbfgs' the largest entry of the gradient at which it stops.
 
     verbose : bool or int, default=False
         Whether to print the loss of each epoch.
+
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last fit.
 
     momentum : float, default=0.9
         The momentum of 'sgd', between 0 and 1.
 
     nesterovs_momentum : bool, default=True
         Whether the momentum of 'sgd' is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to stop on the score of a validation set instead of the training loss, and to go back to the weights
+        of the best epoch. The validation set is ``X_val`` of ``fit`` or, if there is none, ``validation_fraction``
+        of the samples, stratified for two classes.
+
+    validation_fraction : float, default=0.1
+        The share of the samples that early stopping sets aside.
 
     beta_1, beta_2 : float, default=0.9 and 0.999
         The decay of the two moments of 'adam', in [0, 1).
@@ -103,13 +120,34 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         The fit stops when the loss has not improved for more epochs than this in a row; ``numpy.inf`` never stops
         it.
 
-    init : {'glorot_uniform', 'small_normal', 'zeros'}, default='glorot_uniform'
-        The initial weights: 'glorot_uniform' is MLPClassifier's [2]_; 'small_normal' draws W1 and W2 from a normal
+    max_fun : int, default=15000
+        The most evaluations of the loss by 'lbfgs'.
+
+    init : {'glorot_uniform', 'he_normal', 'small_normal', 'zeros'} or pair (coefs, intercepts), \
+            default='glorot_uniform'
+        The initial weights: 'glorot_uniform' is MLPClassifier's [2]_; 'he_normal' draws
+        normal numbers with standard deviation ``sqrt(2 / fan_in)``, for ReLU kinds [4]_; 'small_normal' draws W1 and W2 from a normal
         distribution with standard deviation 0.01 and sets the intercepts to 0; 'zeros' shows why neither may be
-        zero: all hidden units stay the same for ever.
+        zero: all hidden units stay the same for ever. A pair is where to start from, as ``(coefs_, intercepts_)``.
 
     negative_slope : float, default=0.01
         The slope of 'leaky_relu' below 0.
+
+    class_weight : dict, 'balanced' or None, default=None
+        The weight of each class, multiplied with ``sample_weight``: 'balanced' is
+        ``n_samples / (n_classes * np.bincount(y))``, a class that a dict does not name has weight 1.
+
+    dropout : float, default=0.0
+        The probability that a hidden unit is left out of a training step for an example; the others are scaled up
+        by ``1 / (1 - dropout)``, so that prediction needs no change [5]_.
+
+    label_smoothing : float, default=0.0
+        The share s of each target that is spread over all K classes: (1 - s) y + s / K; K = 2 for a logistic
+        output [6]_.
+
+    scoring : str, callable or None, default=None
+        The score of the validation set: None is accuracy, 'loss' minus the loss, else a scorer of scikit-learn by
+        name or a callable ``scorer(estimator, X, y)``.
 
     n_jobs : int or None, default=None
         The most threads to use. None and -1 mean all that Numba may use (the environment variable
@@ -129,11 +167,20 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
     loss_ : float
         The loss of the last epoch: the mean over its batches, each measured before its update.
 
-    best_loss_ : float
-        The smallest loss of an epoch.
+    best_loss_ : float or None
+        The smallest loss of an epoch; None with early stopping. Not for 'lbfgs'.
 
     loss_curve_ : list of float
-        The loss of each epoch.
+        The loss of each epoch. Not for 'lbfgs'.
+
+    validation_scores_, validation_loss_curve_ : list of float or None
+        The score and the loss of the validation set after each epoch; None without a validation set.
+
+    best_validation_score_ : float or None
+        The best of ``validation_scores_``.
+
+    best_iter_ : int or None
+        The epoch of the best score, counted from 1.
 
     n_iter_ : int
         The number of epochs.
@@ -145,10 +192,10 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         3: input, hidden layer, output.
 
     n_outputs_ : int
-        1 for two classes, else the number of classes.
+        1 for two classes, else the number of classes or labels.
 
     out_activation_ : str
-        'logistic' for two classes, 'softmax' for more.
+        'logistic' for two classes and for labels, 'softmax' for more classes.
 
     n_features_in_ : int
         The number of features.
@@ -167,6 +214,10 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
     .. [1] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", 2015.
     .. [2] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
        2010.
+    .. [3] D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016.
+    .. [4] K. He et al., "Delving deep into rectifiers", 2015.
+    .. [5] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+    .. [6] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
 
     Examples
     --------
@@ -182,96 +233,24 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "init": [StrOptions(set(INITS))],
-        "negative_slope": [Interval(Real, 0, None, closed="left")],
-        "n_jobs": [
-            None,
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Integral, None, -1, closed="right"),
-        ],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
-        *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        init="glorot_uniform",
-        negative_slope=0.01,
-        n_jobs=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.init = init
-        self.negative_slope = negative_slope
-        self.n_jobs = n_jobs
-
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to examples X with labels y.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The examples; float32 is trained in float32, anything else in float64.
-        y : array-like of shape (n_samples,)
-            The class labels, of any kind that can be sorted.
+        y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape (n_samples, n_labels)
+            The class labels, of any kind that can be sorted, or an indicator matrix of several labels.
         sample_weight : array-like of shape (n_samples,), default=None
             The weight of each example in the loss; None is 1 each.
+        X_val, y_val : as X and y, default=None
+            A validation set, scored after each epoch. In a Pipeline, ``transform_input=["X_val"]`` transforms it
+            like X.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            The weight of each example in the scores of the validation set.
 
         Returns
         -------
@@ -285,133 +264,160 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             weights or none above 0), or if the solver diverges to weights that are not finite. A classifier that
             was fitted before then stays as it was.
         """
-        n_hidden = self._n_hidden()
-        fitted = vars(self).copy()
-        try:
-            X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), y_numeric=False)
-            classes, codes = _encoded(y)
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(lambda self: self._check_stochastic())
+    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go on training with one epoch over the examples.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that may come; needed in the first call, may be left out later.
+
+        Returns
+        -------
+        self : ShallowNetClassifier
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``, and if y has a class that is not among ``classes``, or early_stopping is set.
+        """
+        return self._fit(X, y, sample_weight, (None, None, None), incremental=True, classes=classes)
+
+    def _check_stochastic(self):
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
+    def _fit(self, X, y, sample_weight, held_out, incremental=False, classes=None):
+        self._n_hidden()  # raises before anything is done
+        self._check_combinations(incremental)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        with _inputs_restored_on_error(self):
+            if incremental:
+                classes = self._classes_of_first_call(y, classes)
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                dtype=(np.float64, np.float32),
+                reset=first,
+            )
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
             if sample_weight is not None:
-                sample_weight = _checked_weights(sample_weight, X)
-            result = self._trained(X, codes, classes, sample_weight, n_hidden)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(fitted)
-            raise
-        vars(self).update(result)
+                sample_weight = _check_sample_weight(
+                    sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+                )
+            classes, kind = self._classes_and_kind(y, first, incremental, classes)
+            held_out = self._checked_validation(held_out, X.dtype)
+            fit = Fit(self, X, y, sample_weight, classes, kind, held_out, incremental)
+            context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
+            hooks = _Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
+            attributes = fit.run(first, hooks and hooks.after_epoch)
+        for name in FITTED:
+            vars(self).pop(name, None)
+        vars(self).update(attributes)
+        if hooks:
+            hooks.end(attributes)
         return self
 
-    def _trained(self, X, codes, classes, sample_weight, n_hidden):
-        """Train a new network and return the fitted attributes."""
-        n_samples, n_features = X.shape
-        n_outputs = 1 if len(classes) == 2 else len(classes)
-        out_activation = "logistic" if n_outputs == 1 else "softmax"
-        random_state = check_random_state(self.random_state)
-        coefs, intercepts = INITS[self.init](random_state, n_features, n_hidden, n_outputs, self.activation)
-        network = Network(
-            [coef.astype(X.dtype) for coef in coefs],
-            [intercept.astype(X.dtype) for intercept in intercepts],
-            ACTIVATIONS[self.activation],
-            _OUTPUTS[out_activation],
-            self._solver_code(),
-            self._settings(X.dtype),
-        )
-        network.attach(
-            X,
-            codes[:, np.newaxis],
-            sample_weight,
-            self._checked_batch_size(n_samples),
-            self.max_iter,
-            thread_count(self.n_jobs),
-        )
-        schedule = self.learning_rate if self.solver == "sgd" else "constant"
-        course = train(
-            network,
-            LearningRate(schedule, self.learning_rate_init, self.power_t),
-            random_state,
-            max_iter=self.max_iter,
-            shuffle=self.shuffle,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            verbose=self.verbose,
-        )
-        coefs, intercepts = network.weights()
-        return {
-            "classes_": classes,
-            "coefs_": coefs,
-            "intercepts_": intercepts,
-            "loss_": course.loss,
-            "best_loss_": course.best_loss,
-            "loss_curve_": course.loss_curve,
-            "n_iter_": course.n_iter,
-            "t_": course.t,
-            "n_layers_": 3,
-            "n_outputs_": n_outputs,
-            "out_activation_": out_activation,
-        }
-
-    def _n_hidden(self):
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        if len(sizes) != 1:
+    def _check_combinations(self, incremental):
+        """Refuse parameters that have no meaning together."""
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if incremental and self.class_weight == "balanced":
             raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; ShallowNetClassifier has"
-                " exactly one. Use sklearn.neural_network.MLPClassifier for another number of layers."
+                "class_weight='balanced' is not supported for partial_fit, which sees only a part of the samples."
+                " Compute the weights with sklearn.utils.compute_class_weight and pass them as a dict."
             )
-        if not isinstance(sizes[0], Integral) or sizes[0] < 1:
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return int(sizes[0])
-
-    def _checked_batch_size(self, n_samples):
-        if self.batch_size == "auto":
-            return min(200, n_samples)
-        if self.batch_size == "full":
-            return n_samples
-        if self.batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=5,
+        if self.solver == "lbfgs" and self.dropout > 0:
+            raise ValueError(
+                f"dropout={self.dropout} must be 0 for solver='lbfgs', which needs the same loss in each evaluation."
             )
-        return int(min(self.batch_size, n_samples))
 
-    def _solver_code(self):
-        if self.solver == "adam":
-            return ADAM
-        return NESTEROV if self.nesterovs_momentum else SGD
+    def _classes_of_first_call(self, y, classes):
+        """Return the classes that partial_fit is to know, None where they are known already."""
+        known = getattr(self, "classes_", None)
+        try:
+            first = _check_partial_fit_first_call(self, classes)
+        finally:
+            if known is None:
+                vars(self).pop("classes_", None)  # set by the check; a fit that fails must not leave it
+        if not first:
+            return None
+        if type_of_target(y, input_name="y").startswith("multilabel"):
+            return None
+        return unique_labels(classes)
 
-    def _slope(self):
-        return float(self.negative_slope) if ACTIVATIONS[self.activation] == LEAKY_RELU else 0.0
+    def _classes_and_kind(self, y, first, incremental, classes):
+        if classes is not None:
+            return classes, SINGLE
+        if not first:
+            if self.warm_start and not incremental:
+                found = classes_of(y)[0]
+                if set(found) != set(self.classes_):
+                    raise ValueError(
+                        "warm_start can only be used where `y` has the same classes as in the previous call to fit."
+                        f" Previously got {self.classes_}, `y` has {found}"
+                    )
+            return self.classes_, self._label_kind
+        classes, kind = classes_of(y)
+        if kind == SINGLE and len(classes) < 2:
+            raise ValueError(
+                "ShallowNetClassifier needs samples of at least 2 classes, but y has only one class:"
+                f" {classes.tolist()[0]!r}"
+            )
+        return classes, kind
 
-    def _settings(self, dtype):
-        return Settings(
-            slope=self._slope(),
-            alpha=float(self.alpha),
-            rate=float(self.learning_rate_init),
-            decay_1=float(self.beta_1 if self.solver == "adam" else self.momentum),
-            decay_2=float(self.beta_2),
-            epsilon=float(self.epsilon),
-            clip=float(np.finfo(dtype).eps),
+    def _checked_validation(self, held_out, dtype):
+        """Return a checked validation set, or None if the user gave none."""
+        X, y, sample_weight = held_out
+        if X is None and y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight_val is provided, but X_val and y_val were not provided.")
+            return None
+        if X is None or y is None:
+            given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
+            raise ValueError(f"{given} is provided, but {missing} was not provided.")
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False
         )
+        check_consistent_length(X, y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+        return X, y, sample_weight
 
     def predict_proba(self, X):
         """Return the probability of each class.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_`` and in the dtype of the fit.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.coefs_[0].dtype, reset=False)
         return predict_proba(
-            X,
+            self._checked(X),
             self.coefs_,
             self.intercepts_,
             ACTIVATIONS[self.activation],
-            _OUTPUTS[self.out_activation_],
+            OUTPUTS[self.out_activation_],
             self._slope(),
             thread_count(self.n_jobs),
         )
@@ -421,7 +427,8 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
 
         Returns
         -------
@@ -432,36 +439,92 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         return np.log(probabilities, out=probabilities)
 
     def predict(self, X):
-        """Return the most probable class of each example.
+        """Return the most probable class of each example, or for multilabel targets the labels above one half.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,)
-            From ``classes_``.
+        labels : ndarray of shape (n_samples,), or indicator matrix of shape (n_samples, n_labels)
+            From ``classes_``; the matrix is sparse if y was.
         """
         probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        return labels_of(probabilities, self.classes_, self._label_kind)
 
+    def hidden_activations(self, X):
+        """Return the output of the hidden layer.
 
-def _encoded(y):
-    """Return the sorted classes of y and, for each example, the index of its class."""
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"ShallowNetClassifier needs samples of at least 2 classes, but y has only one class: {classes[0]!r}"
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_hidden)
+            g(X W1 + b1), in the dtype of the fit.
+        """
+        X = self._checked(X)
+        return hidden_activations(
+            X, self.coefs_, self.intercepts_, ACTIVATIONS[self.activation], self._slope()
         )
-    return classes, codes
+
+    def _checked(self, X):
+        check_is_fitted(self)
+        dtype = self.coefs_[0].dtype
+        return validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
 
 
-def _checked_weights(sample_weight, X):
-    """Return the sample weights in the dtype of X; some must be above 0, none below."""
-    sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-    if not sample_weight.any():
-        raise ValueError("sample_weight must have a value above 0, got only zeros.")
-    return sample_weight
+class _Hooks:
+    """Calls scikit-learn's callbacks: around the fit, and around each epoch."""
+
+    def __init__(self, estimator, context, X, y, sample_weight):
+        self.estimator, self.context = estimator, context
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.data = {"X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(estimator=estimator, **self.data)
+        self._begin_epoch()
+
+    def _begin_epoch(self):
+        full = self.context.max_subtasks == len(self.context._children_map)
+        self.epoch = None if full else self.context.subcontext(task_name="epoch")
+        if self.epoch is not None:
+            self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def after_epoch(self, attributes):
+        """End an epoch and begin the next; return whether a callback asks to stop."""
+        stops = self.epoch.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
+        )
+        if not stops:
+            self._begin_epoch()
+        return stops
+
+    def end(self, attributes):
+        """End the fit."""
+        self.context.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
+        )
+
+
+@contextmanager
+def _inputs_restored_on_error(estimator):
+    """Let the estimator keep what it knew of its input if the block fails."""
+    names = ("n_features_in_", "feature_names_in_")
+    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(before)
+        raise

@@ -5,17 +5,15 @@ from time import perf_counter
 import numpy as np
 
 from ._pace import Pace
-from .kernels.compiling import thread_limit, threads
+from .kernels.compiling import threads
 from .kernels.epoch import train_parallel, train_serial
 from .kernels.panels import layout, pack, round_up, unpack
 from .kernels.plan import TILE, Buffers, Plan, Settings
-from .kernels.prediction import predict_parallel, predict_serial
 
 REGISTER_BYTES = 64
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
 SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
-ROWS_PER_THREAD = 2**13  # a prediction with fewer rows for each thread is done by one
 
 _parallel_ready: set = set()  # the dtypes whose parallel copy this process has compiled or loaded
 
@@ -48,39 +46,69 @@ class Network:
         Codes of the kernels' variants.
     settings : Settings
         The numbers of the fit; ``rate`` is replaced in each epoch.
+    key : int
+        The key of dropout's random numbers.
     """
 
-    def __init__(self, coefs, intercepts, activation, output, solver, settings):
+    def __init__(self, coefs, intercepts, activation, output, solver, settings, key=1):
         (n_features, n_hidden), n_outputs = coefs[0].shape, coefs[1].shape[1]
         self.dtype = coefs[0].dtype
         self.lanes = REGISTER_BYTES // self.dtype.itemsize
         self.sizes = layout(n_features, n_hidden, n_outputs, self.lanes)
         self.codes = activation, output, solver
         self.settings = settings
+        self.key = key
         self.theta, self.first, self.second = (zeros(self.sizes.size, self.dtype) for _ in range(3))
         self._sizes = np.array(self.sizes)
-        pack(*_matrices(coefs, intercepts, self.dtype), self.theta, self._sizes)
+        self.set_weights(coefs, intercepts)
+
+    def set_weights(self, coefs, intercepts):
+        """Replace the weights."""
+        pack(*matrices(coefs, intercepts, self.dtype), self.theta, self._sizes)
 
     def weights(self):
         """Return coefs and intercepts, as new arrays."""
+        return self._unpacked(self.theta)
+
+    def moments(self):
+        """Return the solver's two moments, each as coefs and intercepts."""
+        return self._unpacked(self.first), self._unpacked(self.second)
+
+    def set_moments(self, moments):
+        """Continue with the moments of an earlier training."""
+        for (coefs, intercepts), panels in zip(moments, (self.first, self.second), strict=True):
+            pack(*matrices(coefs, intercepts, self.dtype), panels, self._sizes)
+
+    def loss_and_gradient(self, coefs, intercepts):
+        """Return the loss of all examples at given weights, and its gradient as coefs and intercepts.
+
+        The solver must be GRADIENT and the batch full.
+        """
+        self.set_weights(coefs, intercepts)
+        loss = self.train_epoch(None, 0.0, 0, 0)
+        return loss, self._unpacked(self.first)
+
+    def _unpacked(self, panels):
         s = self.sizes
         w1, w2 = np.empty((s.features, s.hidden), self.dtype), np.empty((s.hidden, s.outputs), self.dtype)
         b1, b2 = np.empty(s.hidden, self.dtype), np.empty(s.outputs, self.dtype)
-        unpack(self.theta, w1, b1, w2, b2, self._sizes)
+        unpack(panels, w1, b1, w2, b2, self._sizes)
         return [w1, w2], [b1, b2]
 
     def finite(self):
         """Return whether all weights are finite."""
         return bool(np.isfinite(self.theta).all())
 
-    def attach(self, X, targets, sample_weight, batch_size, epochs, n_threads):
+    def attach(self, X, targets, sample_weight, rows, batch_size, epochs, n_threads):
         """Take the examples and lay out the workspace.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features), of the network's dtype, in any memory layout
-        targets : ndarray of shape (n_samples, m), C order: class indices, or 0 and 1 for each output
-        sample_weight : ndarray of shape (n_samples,) or None
+        X : ndarray of shape (n, n_features), of the network's dtype, in any memory layout
+        targets : ndarray of shape (n, m): class indices, or 0 and 1 for each output
+        sample_weight : ndarray of shape (n,) or None
+        rows : ndarray of shape (n_samples,) of intp, or None
+            The rows of X to learn from, if not all.
         batch_size : int
         epochs : int
             About how often ``train_epoch`` will be called.
@@ -88,8 +116,9 @@ class Network:
             The most threads to use.
         """
         s, lanes, dtype = self.sizes, self.lanes, self.dtype
-        self.n_samples, self.batch_size = len(X), batch_size
-        self._X = X  # kept alive: the kernels know only its address
+        self.n_samples = X.shape[0] if rows is None else len(rows)
+        self.batch_size = batch_size
+        self._X, self._rows = X, rows  # kept alive: the kernels know only the address of X
         shares = shares_of(batch_size)
         row_bytes = (s.feature_rows + 2 * s.panels * lanes + s.output_rows) * dtype.itemsize
         cap = max(TILE, WORKSPACE_BYTES // row_bytes // TILE * TILE)
@@ -136,24 +165,29 @@ class Network:
             x_row=X.strides[0],
             x_column=X.strides[1],
             order_address=0,
+            seen=0,
+            key=self.key,
         )
         operations = 6 * s.hidden * (s.features + s.outputs)
-        whole = operations * len(X) * epochs
+        whole = operations * self.n_samples * epochs
         ready = self.dtype in _parallel_ready
         self.pace = Pace(operations, min(batch_size, self.block), whole, self._parts > 1, ready)
 
-    def train_epoch(self, order, rate, step):
+    def train_epoch(self, order, rate, step, seen):
         """Train on all examples once; return the mean over examples of their batches' losses.
 
         Parameters
         ----------
         order : ndarray of shape (n_samples,) of intp, or None for the order of the rows
+            A permutation of range(n_samples).
         rate : float
             The learning rate.
-        step : int
-            The number of updates before this epoch.
+        step, seen : int
+            The number of updates, and of examples, before this epoch.
         """
-        plan = self._plan
+        if self._rows is not None:
+            order = self._rows if order is None else self._rows[order]
+        plan = self._plan._replace(seen=seen)
         if order is not None:
             plan = plan._replace(ordered=True, order_address=order.ctypes.data)
         arguments = (
@@ -188,31 +222,8 @@ class Network:
         return min(stop, begin + blocks * self.block)
 
 
-def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
-    """Return the probabilities of each row of X: (n, 2) for one logistic output, else (n, n_outputs)."""
-    n, dtype = len(X), coefs[0].dtype
-    w1, b1, w2, b2 = _matrices(coefs, intercepts, dtype)
-    out = np.empty((n, max(2, w2.shape[1])), dtype)
-    arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
-    parts = min(n_threads, n // ROWS_PER_THREAD)
-    if parts > 1:
-        with threads(parts) as allowed:
-            predict, parts = (predict_parallel, parts) if allowed else (predict_serial, 1)
-            predict(0, n, parts, *arguments)
-    else:
-        predict_serial(0, n, 1, *arguments)
-    return out
-
-
-def thread_count(n_jobs):
-    """Return the number of threads that ``n_jobs`` asks for, in joblib's sense, and that Numba allows."""
-    limit = thread_limit()
-    if n_jobs is None:
-        return limit
-    return max(1, min(limit, n_jobs if n_jobs > 0 else limit + 1 + n_jobs))
-
-
-def _matrices(coefs, intercepts, dtype):
+def matrices(coefs, intercepts, dtype):
+    """Return W1, b1, W2, b2 as contiguous arrays of a dtype."""
     return tuple(
         np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair
     )

@@ -1,5 +1,6 @@
-"""The course of a fit: epochs, the order of samples, learning rates, stopping, interrupts."""
+"""The course of a fit by stochastic gradient descent: epochs, order, learning rate, stopping, interrupts."""
 
+import math
 import warnings
 from dataclasses import dataclass, field
 
@@ -10,24 +11,28 @@ SMALLEST_ADAPTIVE_RATE = 1e-6
 
 
 class LearningRate:
-    """The learning rate of each epoch, by the schedules of MLPClassifier.
+    """The learning rate of each epoch.
 
-    constant: the initial rate throughout. invscaling: initial / (t + 1)**power_t after t examples, from one epoch
-    to the next. adaptive: a fifth of the rate whenever the loss stops improving, until it falls to 1e-6.
+    constant: the initial rate throughout. invscaling: initial / (t + 1)**power_t after t examples, from one epoch to
+    the next. adaptive: a fifth of the rate whenever training stops improving, until it falls to 1e-6. cosine:
+    initial * (1 + cos(pi e / epochs)) / 2 in epoch e = 0, 1, ...
     """
 
-    def __init__(self, schedule, initial, power_t):
+    def __init__(self, schedule, initial, power_t, epochs):
         self.schedule = schedule
         self.initial = self.rate = initial
         self.power_t = power_t
+        self.epochs = epochs
 
-    def end_epoch(self, t):
-        """Take note that t examples have been seen."""
+    def end_epoch(self, n_iter, t):
+        """Take note that ``n_iter`` epochs are done and t examples have been seen."""
         if self.schedule == "invscaling":
             self.rate = self.initial / (t + 1) ** self.power_t
+        elif self.schedule == "cosine":
+            self.rate = self.initial * (1 + math.cos(math.pi * min(1, n_iter / self.epochs))) / 2
 
     def on_plateau(self):
-        """Return how the fit goes on when the loss no longer improves: whether it stops, and in which words."""
+        """Return how a fit goes on that no longer improves: whether it stops, and in which words."""
         if self.schedule != "adaptive":
             return True, "Stopping."
         if self.rate <= SMALLEST_ADAPTIVE_RATE:
@@ -38,12 +43,23 @@ class LearningRate:
 
 @dataclass
 class Course:
-    """What happened in a fit, by the names of MLPClassifier's attributes."""
+    """What has happened in training, over one call or several.
+
+    ``steps`` are updates, ``t`` examples, ``stalled`` the epochs in a row without improvement. ``best_iter`` and
+    ``best_weights`` belong to the best score on a validation set, the latter only where training stops on it.
+    """
 
     loss_curve: list = field(default_factory=list)
     best_loss: float = np.inf
     n_iter: int = 0
+    steps: int = 0
     t: int = 0
+    stalled: int = 0
+    validation_scores: list = field(default_factory=list)
+    validation_loss_curve: list = field(default_factory=list)
+    best_score: float = -np.inf
+    best_iter: int = 0
+    best_weights: tuple | None = None
 
     @property
     def loss(self):
@@ -51,8 +67,23 @@ class Course:
         return self.loss_curve[-1] if self.loss_curve else np.nan
 
 
-def train(network, learning_rate, random_state, *, max_iter, shuffle, tol, n_iter_no_change, verbose):
-    """Train the network on its examples and return the Course of the fit.
+def train(
+    network,
+    learning_rate,
+    random_state,
+    course,
+    *,
+    max_iter,
+    shuffle,
+    tol,
+    n_iter_no_change,
+    verbose,
+    incremental=False,
+    validation=None,
+    early_stopping=False,
+    after_epoch=None,
+):
+    """Train the network on its examples, going on with the course.
 
     Parameters
     ----------
@@ -61,57 +92,107 @@ def train(network, learning_rate, random_state, *, max_iter, shuffle, tol, n_ite
     learning_rate : LearningRate
     random_state : RandomState
         The source of each epoch's order, drawn as MLPClassifier draws it.
+    course : Course
+        Is continued.
     max_iter, shuffle, tol, n_iter_no_change, verbose
         As in ShallowNetClassifier.
+    incremental : bool
+        Whether to do one epoch and leave it open whether training has converged.
+    validation : Validation or None
+        Is watched in each epoch.
+    early_stopping : bool
+        Whether to stop on the validation score rather than the loss, and restore the best weights.
+    after_epoch : callable or None
+        Called after each epoch; training ends if it returns True.
 
     Raises
     ------
     ValueError
-        If the weights are no longer finite.
+        If the weights are no longer finite and there are none to go back to.
     """
-    course = Course()
     order = np.arange(network.n_samples) if shuffle else None
-    steps_per_epoch = -(-network.n_samples // network.batch_size)
-    epochs_without_improvement = 0
+    course.n_iter = 0
     try:
         while course.n_iter < max_iter:
             if order is not None:
                 order = _shuffled(order, random_state)
-            loss = network.train_epoch(order, learning_rate.rate, course.n_iter * steps_per_epoch)
-            if not np.isfinite(loss):
+            loss = network.train_epoch(order, learning_rate.rate, course.steps, course.t)
+            if not np.isfinite(loss) and not early_stopping:
                 check_finite(network)
             course.n_iter += 1
+            course.steps += -(-network.n_samples // network.batch_size)
             course.t += network.n_samples
             course.loss_curve.append(loss)
             if verbose:
                 print(f"Iteration {course.n_iter}, loss = {loss:.8f}")  # noqa: T201
 
-            worse = loss > course.best_loss - tol
-            epochs_without_improvement = epochs_without_improvement + 1 if worse else 0
-            course.best_loss = min(course.best_loss, loss)
-            learning_rate.end_epoch(course.t)
+            if validation is not None:
+                _watch(network, validation, course, tol, verbose, early_stopping)
+                if early_stopping and not _usable(course):
+                    break
+            if not early_stopping:
+                course.stalled = course.stalled + 1 if loss > course.best_loss - tol else 0
+                course.best_loss = min(course.best_loss, loss)
+            learning_rate.end_epoch(course.n_iter, course.t)
 
-            if epochs_without_improvement > n_iter_no_change:
+            if after_epoch is not None and after_epoch():
+                break
+            if course.stalled > n_iter_no_change:
                 stops, message = learning_rate.on_plateau()
                 if verbose:
+                    watched = "Validation score" if early_stopping else "Training loss"
                     print(  # noqa: T201
-                        f"Training loss did not improve more than tol={tol:f} for {n_iter_no_change}"
-                        f" consecutive epochs. {message}"
+                        f"{watched} did not improve more than tol={tol:f} for {n_iter_no_change} consecutive"
+                        f" epochs. {message}"
                     )
                 if stops:
                     break
-                epochs_without_improvement = 0
+                course.stalled = 0
+            if incremental:
+                break
             if course.n_iter == max_iter:
                 warnings.warn(
                     f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization"
                     " hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=4,
+                    stacklevel=5,
                 )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+        warnings.warn("Training interrupted by user.", stacklevel=5)
+    if early_stopping and course.best_weights is not None:
+        network.set_weights(*course.best_weights)
     check_finite(network)
-    return course
+
+
+def _watch(network, validation, course, tol, verbose, early_stopping):
+    """Look at the validation set and keep the best weights."""
+    weights = network.weights()
+    loss, score = validation.look(*weights)
+    course.validation_loss_curve.append(loss)
+    course.validation_scores.append(score)
+    if verbose:
+        print(f"Validation score: {score:f}")  # noqa: T201
+    if early_stopping:
+        course.stalled = course.stalled + 1 if score < course.best_score + tol else 0
+    if score > course.best_score:
+        course.best_score = score
+        course.best_iter = len(course.validation_scores)
+        if early_stopping:
+            course.best_weights = weights
+
+
+def _usable(course):
+    """Return whether loss and score are numbers; warn if training ends because they are not."""
+    loss, score = course.loss_curve[-1], course.validation_scores[-1]
+    if not np.isnan(loss) and not np.isnan(score):
+        return True
+    warnings.warn(
+        f"Training stopped after epoch {course.n_iter}: the loss is {loss} and the validation score {score}. The"
+        " weights of the best epoch before are kept.",
+        ConvergenceWarning,
+        stacklevel=6,
+    )
+    return False
 
 
 def check_finite(network):

@@ -35,4 +35,36 @@ def zeros(random_state, n_features, n_hidden, n_outputs, activation):
     )
 
 
-INITS = {"glorot_uniform": glorot_uniform, "small_normal": small_normal, "zeros": zeros}
+def he_normal(random_state, n_features, n_hidden, n_outputs, activation):
+    """Draw normal numbers with standard deviation sqrt(2 / fan_in), W1 and then W2; intercepts 0.
+
+    For ReLU and its relatives: K. He et al., "Delving deep into rectifiers" (2015).
+    """
+    w1 = random_state.randn(n_features, n_hidden) * np.sqrt(2 / n_features)
+    w2 = random_state.randn(n_hidden, n_outputs) * np.sqrt(2 / n_hidden)
+    return [w1, w2], [np.zeros(n_hidden), np.zeros(n_outputs)]
+
+
+INITS = {"glorot_uniform": glorot_uniform, "small_normal": small_normal, "zeros": zeros, "he_normal": he_normal}
+
+
+def initial_weights(init, random_state, n_features, n_hidden, n_outputs, activation):
+    """Return coefs and intercepts by the name of an init, or those that are given as a pair.
+
+    Raises
+    ------
+    ValueError
+        If given weights do not have the network's shapes or are not finite.
+    """
+    if isinstance(init, str):
+        return INITS[init](random_state, n_features, n_hidden, n_outputs, activation)
+    shapes = [[(n_features, n_hidden), (n_hidden, n_outputs)], [(n_hidden,), (n_outputs,)]]
+    given = [[np.asarray(array) for array in arrays] for arrays in init]
+    if [[array.shape for array in arrays] for arrays in given] != shapes:
+        raise ValueError(
+            f"init must be a pair (coefs, intercepts) of arrays with the shapes {shapes[0]} and {shapes[1]}, got"
+            f" {[[array.shape for array in arrays] for arrays in given]}."
+        )
+    if not all(np.isfinite(array).all() for arrays in given for array in arrays):
+        raise ValueError("init contains weights that are not finite.")
+    return given

@@ -1,15 +1,20 @@
 """Hidden activations g(z1) and their derivatives, by code.
 
-Each activation is one function that returns value and derivative together, so that an exponential is paid once;
-the derivative waits in its own buffer for the delta of the hidden layer.
+An activation is a function from lanes to value and derivative together, so that an exponential is paid once; the
+derivative waits in its own buffer for the delta of the hidden layer. A new one is a function, a code, a name and
+a line in ``activate``.
+
+Reference: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), for GELU and SiLU.
 """
+
+import math
 
 from .arithmetic import select
 from .compiling import kernel
-from .elementary import logistic, tanh
+from .elementary import erfcx, exp, log1p, logistic, tanh
 from .lanes import lane_count, load, splat, store
 
-IDENTITY, LOGISTIC, TANH, RELU, LEAKY_RELU = range(5)
+IDENTITY, LOGISTIC, TANH, RELU, LEAKY_RELU, GELU, SILU, SOFTPLUS = range(8)
 
 # The public names; "sigmoid" is another name of the logistic function.
 ACTIVATIONS = {
@@ -19,7 +24,49 @@ ACTIVATIONS = {
     "tanh": TANH,
     "relu": RELU,
     "leaky_relu": LEAKY_RELU,
+    "gelu": GELU,
+    "silu": SILU,
+    "softplus": SOFTPLUS,
 }
+
+_ROOT_HALF = math.sqrt(0.5)
+_ROOT_TAU = math.sqrt(2 * math.pi)
+
+
+@kernel
+def logistic_unit(z):
+    """Return 1 / (1 + exp(-z)) and a (1 - a)."""
+    a = logistic(z)
+    return a, a * (1.0 - a)
+
+
+@kernel
+def tanh_unit(z):
+    """Return tanh(z) and 1 - a**2."""
+    a = tanh(z)
+    return a, 1.0 - a * a
+
+
+@kernel
+def gelu_unit(z):
+    """Return z F(z) and F(z) + z f(z), F and f the normal distribution and its density."""
+    bell = exp(z * z * -0.5)
+    tail = erfcx(z * _ROOT_HALF) * bell * 0.5  # F(-|z|), accurate however small
+    cumulated = select(z < 0.0, tail, 1.0 - tail)
+    return z * cumulated, cumulated + z * bell / _ROOT_TAU
+
+
+@kernel
+def silu_unit(z):
+    """Return z s(z) and s + z s (1 - s), s the logistic function."""
+    s = logistic(z)
+    return z * s, s + z * s * (1.0 - s)
+
+
+@kernel
+def softplus_unit(z):
+    """Return log(1 + exp(z)) and the logistic function."""
+    return select(z < 0.0, 0.0, z) + log1p(exp(select(z < 0.0, z, -z))), logistic(z)
 
 
 @kernel
@@ -34,14 +81,19 @@ def activate(code, slope, z, derivative, start, stop):
             store(derivative, i, splat(z, 1.0))
     elif code == LOGISTIC:
         for i in range(start, stop, lanes):
-            a = logistic(load(z, i))
-            store(z, i, a)
-            store(derivative, i, a * (1.0 - a))
+            store_pair(z, derivative, i, logistic_unit(load(z, i)))
     elif code == TANH:
         for i in range(start, stop, lanes):
-            a = tanh(load(z, i))
-            store(z, i, a)
-            store(derivative, i, 1.0 - a * a)
+            store_pair(z, derivative, i, tanh_unit(load(z, i)))
+    elif code == GELU:
+        for i in range(start, stop, lanes):
+            store_pair(z, derivative, i, gelu_unit(load(z, i)))
+    elif code == SILU:
+        for i in range(start, stop, lanes):
+            store_pair(z, derivative, i, silu_unit(load(z, i)))
+    elif code == SOFTPLUS:
+        for i in range(start, stop, lanes):
+            store_pair(z, derivative, i, softplus_unit(load(z, i)))
     else:
         # ReLU is the leaky ReLU of slope 0; at z = 0 the derivative of both is 1
         for i in range(start, stop, lanes):
@@ -49,3 +101,10 @@ def activate(code, slope, z, derivative, start, stop):
             below = x < 0.0
             store(z, i, select(below, x * slope, x))
             store(derivative, i, select(below, splat(z, slope), 1.0))
+
+
+@kernel
+def store_pair(values, derivatives, i, pair):
+    """Store value and derivative of one lane group. OUT values, derivatives."""
+    store(values, i, pair[0])
+    store(derivatives, i, pair[1])

@@ -169,20 +169,40 @@ def mantissa_of(typingctx, x):
     return x(x), codegen
 
 
+def _terms(context, builder, values, kinds, lanes):
+    """Return a tuple of numbers as vectors."""
+    return [
+        splat_of(builder, context.cast(builder, value, kind, lanes.dtype), vector_of(lanes))
+        for value, kind in zip(cgutils.unpack_tuple(builder, values), kinds, strict=True)
+    ]
+
+
 @intrinsic
 def polynomial(typingctx, x, coefficients):
     """Return c[0] + c[1] x + c[2] x**2 + ..., by Horner's rule with fused steps."""
 
     def codegen(context, builder, sig, args):
-        vector = args[0].type
-        terms = [
-            splat_of(builder, context.cast(builder, c, kind, x.dtype), vector)
-            for c, kind in zip(cgutils.unpack_tuple(builder, args[1]), coefficients, strict=True)
-        ]
+        terms = _terms(context, builder, args[1], coefficients, x)
         value = terms.pop()
         for term in reversed(terms):
             value = call_vector(builder, "fmuladd", value, args[0], term)
         return value
+
+    return x(x, coefficients), codegen
+
+
+@intrinsic
+def chebyshev_sum(typingctx, x, coefficients):
+    """Return c[0] T0(x) + c[1] T1(x) + ..., Chebyshev's polynomials, by Clenshaw's recurrence."""
+
+    def codegen(context, builder, sig, args):
+        first, *terms = _terms(context, builder, args[1], coefficients, x)
+        twice = builder.fadd(args[0], args[0])
+        before = value = ir.Constant(args[0].type, None)
+        for term in reversed(terms):
+            step = call_vector(builder, "fmuladd", twice, value, builder.fsub(term, before))
+            before, value = value, step
+        return call_vector(builder, "fmuladd", args[0], value, builder.fsub(first, before))
 
     return x(x, coefficients), codegen
 

@@ -1,9 +1,9 @@
-"""Exponential, logarithm, tanh and logistic function on lanes.
+"""Exponential, logarithm, tanh, logistic and error function on lanes.
 
 pip's Numba calls the C library for these, one number at a time; here one call serves 16 float32 or 8 float64
 lanes. Each function is right to a few units in the last place over its whole range, gives the limits at
-infinities, and keeps NaN. The series are the Taylor series at 0, cut where the next term is below rounding on
-the reduced argument, so their coefficients need no table from elsewhere.
+infinities, and keeps NaN. The series are Taylor series at 0, cut where the next term is below rounding on the
+reduced argument, or interpolate a function of scipy, so no table of coefficients comes from elsewhere.
 
 References: W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), for the reduction by
 multiples of ln 2 in two parts; J.-M. Muller, "Elementary Functions" (2016), chapters 5 and 11.
@@ -13,9 +13,12 @@ import math
 from typing import NamedTuple
 
 from numba.extending import overload
+from numpy.polynomial import chebyshev
+from scipy import special
 
 from .arithmetic import (
     absolute,
+    chebyshev_sum,
     copy_sign,
     exponent_of,
     fma,
@@ -43,6 +46,7 @@ class _Precision(NamedTuple):
     subnormal_shift: int
     exp_series: tuple
     atanh_series: tuple
+    erfcx_degree: int
 
 
 _PRECISION = {
@@ -55,6 +59,7 @@ _PRECISION = {
         subnormal_shift=24,
         exp_series=tuple(1 / math.factorial(k) for k in range(1, 8)),
         atanh_series=tuple(2 / (2 * k + 3) for k in range(5)),
+        erfcx_degree=11,
     ),
     64: _Precision(
         ln2_high=0.693147180369123816490,
@@ -65,6 +70,7 @@ _PRECISION = {
         subnormal_shift=54,
         exp_series=tuple(1 / math.factorial(k) for k in range(1, 14)),
         atanh_series=tuple(2 / (2 * k + 3) for k in range(11)),
+        erfcx_degree=25,
     ),
 }
 _LOG2_E = math.log2(math.e)
@@ -84,6 +90,14 @@ def tanh(x):
 
 def logistic(x):
     """Return 1 / (1 + e**-x)."""
+
+
+def log1p(x):
+    """Return log(1 + x) for 0 <= x <= 1, accurate for small x too."""
+
+
+def erfcx(x):
+    """Return exp(x**2) * erfc(|x|), the scaled complementary error function of |x|, to 50 epsilon."""
 
 
 def reduced_expm1(x):
@@ -165,5 +179,36 @@ def _logistic(x):
         # by e**-|x|, which cannot overflow
         power = exp(-absolute(x))
         return select(x < 0.0, power, 1.0) / (power + 1.0)
+
+    return implementation
+
+
+@overload(log1p)
+def _log1p(x):
+    def implementation(x):
+        # the rounding of 1 + x is undone by the ratio of x to what was added
+        whole = x + 1.0
+        return select(whole == 1.0, x, log(whole) * (x / (whole - 1.0)))
+
+    return implementation
+
+
+_BEND = 3.0  # x >= 0 is mapped to t = (x - bend) / (x + bend) in [-1, 1)
+
+
+def _mapped_erfcx(t):
+    """Return (x + bend) erfcx(x) as a function of t: smooth, and 1 / sqrt(pi) where x is infinite."""
+    x = _BEND * (1 + t) / (1 - t)
+    return (x + _BEND) * special.erfcx(x)
+
+
+@overload(erfcx)
+def _erfcx(x):
+    degree = _PRECISION[x.dtype.bitwidth].erfcx_degree
+    series = tuple(chebyshev.chebinterpolate(_mapped_erfcx, degree).tolist())
+
+    def implementation(x):
+        shifted = absolute(x) + _BEND
+        return chebyshev_sum(1.0 - 2.0 * _BEND / shifted, series) / shifted
 
     return implementation

@@ -7,11 +7,13 @@ holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feat
 import numpy as np
 
 from .activations import activate
+from .arithmetic import select
 from .compiling import kernel
-from .lanes import lane_count, load, read, read_lanes, store
+from .lanes import lane_count, load, read, read_lanes, splat, store
 from .layers import SCALE, SET, multiply, output_layer
 from .loss import cross_entropy, probabilities
 from .plan import TILE
+from .randomness import uniform
 
 # typed, so that the products are compiled once and not for each constant that they are called with
 ZERO, ONE = np.int64(0), np.int64(1)
@@ -56,8 +58,28 @@ def copy_examples(position, start, stop, order, buffers, sizes, plan):
 
 
 @kernel
-def forward(start, stop, buffers, sizes, plan, slope):
-    """Compute hidden layer and output probabilities of the examples start..stop of the block. INOUT buffers."""
+def drop_units(position, start, stop, buffers, sizes, plan, dropout):
+    """Leave out hidden units of the examples start..stop, and scale the others up by as much. INOUT a1, d1.
+
+    The random number of a unit depends on how many examples the solver has seen and on the unit alone.
+
+    Reference: N. Srivastava et al., "Dropout" (2014), in its inverted form.
+    """
+    lanes = lane_count(buffers.a1)
+    scale = 1.0 / (1.0 - dropout)
+    for j in range(sizes.panels):
+        for t in range(start, stop):
+            counter = ((plan.seen + position + t) * sizes.panels + j) * lanes
+            dropped = uniform(buffers.a1, plan.key, counter) < dropout
+            factor = select(dropped, splat(buffers.a1, 0.0), scale)
+            place = (j * plan.rows + t) * lanes
+            store(buffers.a1, place, load(buffers.a1, place) * factor)
+            store(buffers.d1, place, load(buffers.d1, place) * factor)
+
+
+@kernel
+def hidden_layer(start, stop, buffers, sizes, plan, slope):
+    """Compute activations and derivatives of the examples start..stop of the workspace. OUT a1, d1."""
     lanes = lane_count(buffers.theta)
     gap = plan.rows * lanes
     multiply(
@@ -74,8 +96,14 @@ def forward(start, stop, buffers, sizes, plan, slope):
             living = load(buffers.living, 0)
             for i in range(first, last, lanes):
                 store(buffers.a1, i, load(buffers.a1, i) * living)
+
+
+@kernel
+def output_probabilities(start, stop, buffers, sizes, plan):
+    """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
+    lanes = lane_count(buffers.theta)
     output_layer(
-        buffers.a1, start, stop, gap,
+        buffers.a1, start, stop, plan.rows * lanes,
         buffers.theta, sizes.feature_rows * lanes, sizes.panel, sizes.panels,
         sizes.outputs, buffers.z2, plan.rows,
     )  # fmt: skip
@@ -90,10 +118,13 @@ def propagate(position, count, order, buffers, sizes, plan, settings):
     for start in range(0, count, TILE):
         stop = min(count, start + TILE)
         copy_examples(position, start, stop, order, buffers, sizes, plan)
-        forward(start, stop, buffers, sizes, plan, settings.slope)
+        hidden_layer(start, stop, buffers, sizes, plan, settings.slope)
+        if settings.dropout > 0.0:
+            drop_units(position, start, stop, buffers, sizes, plan, settings.dropout)
+        output_probabilities(start, stop, buffers, sizes, plan)
         cross_entropy(
             plan.output, buffers.z2, plan.rows, sizes.outputs,
-            buffers.y, buffers.weight, buffers.losses, settings.clip, start, stop,
+            buffers.y, buffers.weight, buffers.losses, settings.clip, settings.smoothing, start, stop,
         )  # fmt: skip
         for k in range(sizes.outputs):
             # rows that only fill up the products' blocks have no delta

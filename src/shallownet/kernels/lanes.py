@@ -135,6 +135,16 @@ def pointer(typingctx, array):
 
 
 @intrinsic
+def keep(typingctx, arrays):
+    """Do nothing, but let arrays live until here: Numba frees them after their last use, pointers do not count."""
+
+    def codegen(context, builder, sig, args):
+        return context.get_dummy_value()
+
+    return types.none(arrays), codegen
+
+
+@intrinsic
 def pointer_at(typingctx, address, like):
     """Return an address as a pointer to the dtype of the array ``like``."""
     kind = types.CPointer(like.dtype)

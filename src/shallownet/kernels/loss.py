@@ -4,7 +4,10 @@ z2 lies as [k][t]: the examples t fill the lanes, so that softmax needs no sum a
 
 One logistic unit for two classes, softmax for more; in both cases dz2 = a2 - y. The loss of an example is
 -log of the probability of its class, which is kept at least the dtype's epsilon away from 0 and 1, as
-scikit-learn's log_loss does.
+scikit-learn's log_loss does. With label smoothing s the targets are (1 - s) y + s / K over K classes, K = 2 for a
+logistic output.
+
+Reference: C. Szegedy et al., "Rethinking the Inception architecture" (2016), for label smoothing.
 """
 
 from .arithmetic import select
@@ -13,6 +16,7 @@ from .elementary import exp, log, logistic
 from .lanes import lane_count, load, splat, store
 
 OUTPUT_LOGISTIC, OUTPUT_SOFTMAX = range(2)
+OUTPUTS = {"logistic": OUTPUT_LOGISTIC, "softmax": OUTPUT_SOFTMAX}
 
 
 @kernel
@@ -43,36 +47,59 @@ def probabilities(code, z2, gap, outputs, theta, b2, start, stop):
 
 
 @kernel
-def cross_entropy(code, a2, gap, outputs, y, weight, losses, epsilon, start, stop):
-    """Set the weighted loss of each example and replace a2 by dz2 = weight * (a2 - y).
+def cross_entropy(code, a2, gap, outputs, y, weight, losses, clip, smoothing, start, stop):
+    """Set the weighted loss of each example and replace a2 by dz2 = weight * (a2 - target).
 
     y holds the class index of each example (softmax) or, as [k][t], 0 or 1 for each output (logistic). Examples
     that only fill up the lanes have weight 0.
     IN y, weight; INOUT a2; OUT losses.
     """
-    lanes = lane_count(a2)
-    for t in range(start, stop, lanes):
+    for t in range(start, stop, lane_count(a2)):
         w = load(weight, t)
-        loss = splat(a2, 0.0)
         if code == OUTPUT_LOGISTIC:
-            for k in range(outputs):
-                p = load(a2, k * gap + t)
-                target = load(y, k * gap + t)
-                store(a2, k * gap + t, (p - target) * w)
-                loss = loss - log(_clipped(select(target == 0.0, 1.0 - p, p), epsilon))
+            loss = logistic_loss(a2, gap, outputs, y, w, clip, smoothing, t)
         else:
-            target = load(y, t)
-            likelihood = splat(a2, 0.0)
-            for k in range(outputs):
-                p = load(a2, k * gap + t)
-                hit = target == float(k)
-                likelihood = select(hit, p, likelihood)
-                store(a2, k * gap + t, select(hit, p - 1.0, p) * w)
-            loss = -log(_clipped(likelihood, epsilon))
+            loss = softmax_loss(a2, gap, outputs, y, w, clip, smoothing, t)
         store(losses, t, loss * w)
 
 
 @kernel
-def _clipped(p, epsilon):
-    p = select(p < epsilon, epsilon, p)
-    return select(p >= 1.0 - epsilon, 1.0 - epsilon, p)
+def logistic_loss(a2, gap, outputs, y, w, clip, smoothing, t):
+    """Return the losses of the examples at t; INOUT a2."""
+    loss = splat(a2, 0.0)
+    for k in range(outputs):
+        p = load(a2, k * gap + t)
+        target = load(y, k * gap + t)
+        if smoothing == 0.0:
+            loss = loss - log(clipped(select(target == 0.0, 1.0 - p, p), clip))
+        else:
+            target = target * (1.0 - smoothing) + 0.5 * smoothing
+            q = clipped(p, clip)
+            loss = loss - (target * log(q) + (1.0 - target) * log(1.0 - q))
+        store(a2, k * gap + t, (p - target) * w)
+    return loss
+
+
+@kernel
+def softmax_loss(a2, gap, outputs, y, w, clip, smoothing, t):
+    """Return the losses of the examples at t; INOUT a2."""
+    target = load(y, t)
+    likelihood, others = splat(a2, 0.0), splat(a2, 0.0)
+    share = smoothing / outputs
+    for k in range(outputs):
+        p = load(a2, k * gap + t)
+        hit = target == float(k)
+        likelihood = select(hit, p, likelihood)
+        delta = select(hit, p - 1.0, p)
+        if smoothing != 0.0:
+            others = others + log(clipped(p, clip))
+            delta = delta + select(hit, splat(a2, smoothing - share), -share)
+        store(a2, k * gap + t, delta * w)
+    return -((1.0 - smoothing) * log(clipped(likelihood, clip)) + share * others)
+
+
+@kernel
+def clipped(p, clip):
+    """Return p, kept at least ``clip`` away from 0 and 1."""
+    p = select(p < clip, clip, p)
+    return select(p >= 1.0 - clip, 1.0 - clip, p)

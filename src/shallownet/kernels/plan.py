@@ -47,7 +47,8 @@ class Plan(NamedTuple):
 
     Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; ``rows``
     of a thread's workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
-    an order other than that of the rows; and the data: X by address and strides in bytes, the order by address.
+    an order other than that of the rows; and the data: X by address and strides in bytes, the order by address;
+    for dropout the examples seen before this epoch and the key of the random numbers.
     """
 
     activation: int
@@ -63,13 +64,16 @@ class Plan(NamedTuple):
     x_row: int
     x_column: int
     order_address: int
+    seen: int
+    key: int
 
 
 class Settings(NamedTuple):
     """The floating-point numbers of a fit.
 
     ``rate`` is the learning rate now, ``decay_1`` SGD's momentum or Adam's beta_1, ``decay_2`` Adam's beta_2,
-    ``epsilon`` Adam's, ``clip`` the distance that the loss keeps probabilities from 0 and 1.
+    ``epsilon`` Adam's, ``clip`` the distance that the loss keeps probabilities from 0 and 1, ``dropout`` the
+    probability that a hidden unit is left out, ``smoothing`` that of the labels.
     """
 
     slope: float
@@ -79,6 +83,8 @@ class Settings(NamedTuple):
     decay_2: float
     epsilon: float
     clip: float
+    dropout: float
+    smoothing: float
 
 
 # Compile-time lengths for the kernels' unpacking.

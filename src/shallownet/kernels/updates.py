@@ -1,6 +1,7 @@
 """The solvers' updates of one run of weights, in place.
 
-A solver keeps two numbers for each weight, its moments: SGD the velocity (and nothing in the second), Adam the
+GRADIENT is for solvers outside the kernels: it changes no weight and leaves the gradient in the first moment. The
+others keep two numbers for each weight, its moments: SGD the velocity (and nothing in the second), Adam the
 running means of the gradient and of its square. The gradient of a weight w is
 
     g = (G + penalty * w) / weight_sum
@@ -16,7 +17,7 @@ from .arithmetic import fma, square_root, total
 from .compiling import kernel
 from .lanes import lane_count, load, splat, store
 
-SGD, NESTEROV, ADAM = range(3)
+SGD, NESTEROV, ADAM, GRADIENT = range(4)
 
 
 @kernel
@@ -41,7 +42,9 @@ def update(
             g = g + load(gradient, share * gap + i)
         g = fma(w, penalty, g) * scale
         m = load(first, i)
-        if solver == ADAM:
+        if solver == GRADIENT:
+            m = g
+        elif solver == ADAM:
             m = fma(m, decay_1, g * (1.0 - decay_1))
             v = fma(load(second, i), decay_2, g * g * (1.0 - decay_2))
             store(second, i, v)

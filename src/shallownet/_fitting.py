@@ -1,0 +1,260 @@
+"""One call of fit or partial_fit: from checked data to the fitted attributes."""
+
+from dataclasses import asdict
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+
+from ._forward import predict_proba, thread_count
+from ._labels import MULTILABEL, SINGLE, n_outputs_of, targets_of, weighted_by_class
+from ._lbfgs import minimize_loss
+from ._network import Network
+from ._training import Course, LearningRate, check_finite, train
+from ._validation import Validation, split
+from ._weights import initial_weights
+from .kernels.activations import ACTIVATIONS
+from .kernels.loss import OUTPUTS
+
+
+class Fit:
+    """The training of a network for an estimator, which it reads and does not change.
+
+    Parameters
+    ----------
+    estimator : ShallowNetClassifier
+    X, y, sample_weight
+        The checked data; weights may be None.
+    classes, kind
+        The classes of the labels and their kind.
+    held_out : tuple or None
+        A validation set of the user's: X, y, sample_weight.
+    incremental : bool
+        Whether this is partial_fit.
+    """
+
+    def __init__(self, estimator, X, y, sample_weight, classes, kind, held_out, incremental):
+        self.estimator = estimator
+        self.X, self.y = X, y
+        self.classes, self.kind = classes, kind
+        self.held_out = held_out
+        self.incremental = incremental
+        self.targets = targets_of(y, classes, kind)
+        self.sample_weight = weighted_by_class(
+            estimator.class_weight, sample_weight, self.targets, classes, kind, X.dtype
+        )
+        self.n_outputs = n_outputs_of(classes, kind)
+        self.out_activation = "softmax" if kind == SINGLE and self.n_outputs > 1 else "logistic"
+        self.random_state = check_random_state(estimator.random_state)
+        self.course = Course()
+        self.n_threads = thread_count(estimator.n_jobs)
+
+    def run(self, first, after_epoch):
+        """Train and return the fitted attributes.
+
+        Parameters
+        ----------
+        first : bool
+            Whether to begin anew; otherwise training goes on from the estimator's weights.
+        after_epoch : callable or None
+            Called with a function that returns the attributes of a usable model; True ends training.
+        """
+        estimator, n_samples = self.estimator, self.X.shape[0]
+        state = {} if first else estimator._state
+        self.course = Course(**state.get("course", {}))
+        self._start(first)
+        held_out, rows = self._validation()
+        self.network.attach(
+            self.X,
+            self.targets,
+            self.sample_weight,
+            rows,
+            estimator._checked_batch_size(n_samples if rows is None else len(rows)),
+            1 if self.incremental else estimator.max_iter,
+            self.n_threads,
+        )
+        hook = None if after_epoch is None else lambda: after_epoch(self.attributes)
+        if estimator.solver == "lbfgs":
+            self._minimize(hook)
+        else:
+            rate = self._continued(state) if self.incremental and "moments" in state else self._learning_rate()
+            train(
+                self.network,
+                rate,
+                self.random_state,
+                self.course,
+                max_iter=estimator.max_iter,
+                shuffle=estimator.shuffle,
+                tol=estimator.tol,
+                n_iter_no_change=estimator.n_iter_no_change,
+                verbose=estimator.verbose,
+                incremental=self.incremental,
+                validation=held_out,
+                early_stopping=estimator.early_stopping,
+                after_epoch=hook,
+            )
+            self.rate = rate.rate
+        attributes = self.attributes()
+        self._check_outputs(attributes)
+        return attributes
+
+    def _start(self, first):
+        """Build the network, from initial weights or from the estimator's."""
+        estimator, dtype = self.estimator, self.X.dtype
+        if first:
+            coefs, intercepts = initial_weights(
+                estimator.init,
+                self.random_state,
+                self.X.shape[1],
+                estimator._n_hidden(),
+                self.n_outputs,
+                estimator.activation,
+            )
+        else:
+            coefs, intercepts = estimator.coefs_, estimator.intercepts_
+            if coefs[0].shape[1] != estimator._n_hidden():
+                raise ValueError(
+                    f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} must be the {coefs[0].shape[1]} units that"
+                    " were fitted before, as training goes on from their weights."
+                )
+        # drawn only where it is used, so that other fits draw what MLPClassifier draws
+        key = 2 * self.random_state.randint(2**62, dtype=np.int64) + 1 if estimator.dropout > 0 else 1
+        self.network = Network(
+            [np.asarray(coef, dtype) for coef in coefs],
+            [np.asarray(intercept, dtype) for intercept in intercepts],
+            ACTIVATIONS[estimator.activation],
+            OUTPUTS[self.out_activation],
+            estimator._solver_code(),
+            estimator._settings(dtype),
+            key,
+        )
+
+    def _learning_rate(self):
+        """Return a new learning rate; the solver's state begins anew with it."""
+        estimator = self.estimator
+        self.course.steps = 0
+        return LearningRate(
+            estimator._schedule(), estimator.learning_rate_init, estimator.power_t, estimator.max_iter
+        )
+
+    def _continued(self, state):
+        """Return the learning rate of the call before, with its moments in the network."""
+        steps = self.course.steps
+        rate = self._learning_rate()
+        self.course.steps = steps
+        rate.rate = state["rate"]
+        self.network.set_moments(state["moments"])
+        return rate
+
+    def _minimize(self, hook):
+        estimator = self.estimator
+        self.course.n_iter = 0
+        loss, self.course.n_iter = minimize_loss(
+            self.network,
+            max_iter=estimator.max_iter,
+            max_fun=estimator.max_fun,
+            tol=estimator.tol,
+            verbose=estimator.verbose,
+            after_iteration=hook,
+        )
+        self.course.loss_curve = [loss]
+        check_finite(self.network)
+
+    def _validation(self):
+        """Return the validation set, if there is one, and the rows to train on, None for all."""
+        estimator, targets = self.estimator, self.targets
+        if self.held_out is not None:
+            X, y, sample_weight = self.held_out
+            return self._watched(X, y, targets_of(y, self.classes, self.kind), sample_weight), None
+        if not estimator.early_stopping or estimator.solver == "lbfgs":
+            return None, None
+        train_rows, rows = split(targets, self.n_outputs, estimator.validation_fraction, self.random_state)
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        labels = self.y[rows] if estimator.scoring not in (None, "loss") else None
+        return self._watched(self.X[rows], labels, targets[rows], weights), train_rows
+
+    def _watched(self, X, y, targets, sample_weight):
+        scoring = self.estimator.scoring
+        if scoring in (None, "loss"):
+            scorer = scoring
+        else:
+            check = check_scoring(self.estimator, scoring)
+            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+
+            def scorer(coefs, intercepts):
+                return check(self._model(coefs, intercepts), X, y, **weights)
+
+        def probabilities(coefs, intercepts):
+            return self._probabilities(X, coefs, intercepts)
+
+        return Validation(targets, self.kind != SINGLE, sample_weight, probabilities, scorer)
+
+    def _model(self, coefs, intercepts):
+        """Return a copy of the estimator, fitted with these weights."""
+        model = self.estimator.__class__(**self.estimator.get_params(deep=False))
+        vars(model).update(self.attributes() | {"coefs_": coefs, "intercepts_": intercepts})
+        model.n_features_in_ = self.X.shape[1]
+        return model
+
+    def _probabilities(self, X, coefs, intercepts):
+        estimator = self.estimator
+        return predict_proba(
+            X,
+            coefs,
+            intercepts,
+            ACTIVATIONS[estimator.activation],
+            OUTPUTS[self.out_activation],
+            estimator._slope(),
+            self.n_threads,
+        )
+
+    def _check_outputs(self, attributes):
+        """Raise ValueError if the weights, though finite, are so large that the outputs are not."""
+        coefs, intercepts = attributes["coefs_"], attributes["intercepts_"]
+        largest = max(np.abs(weights).max() for weights in (*coefs, *intercepts))
+        if largest < np.finfo(self.X.dtype).max ** 0.25:  # products of two weights leave room for those with X
+            return
+        if not np.isfinite(self._probabilities(self.X, coefs, intercepts)).all():
+            raise ValueError(
+                "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
+                " large values and need to be preprocessed."
+            )
+
+    def attributes(self):
+        """Return the fitted attributes at the network's weights as they are now."""
+        course, estimator = self.course, self.estimator
+        coefs, intercepts = self.network.weights()
+        watched = bool(course.validation_scores)
+        attributes = {
+            "classes_": self.classes,
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            "loss_": course.loss,
+            "n_iter_": course.n_iter,
+            "t_": course.t,
+            "n_layers_": 3,
+            "n_outputs_": self.n_outputs,
+            "out_activation_": self.out_activation,
+            "_label_kind": self.kind,
+            "_state": {"course": asdict(course)},
+        }
+        if estimator.solver == "lbfgs":
+            attributes["_state"] = {"course": asdict(Course(t=course.t))}
+            return attributes
+        if self.incremental and hasattr(self, "rate"):
+            attributes["_state"] |= {"rate": self.rate, "moments": self.network.moments()}
+        return attributes | {
+            "loss_curve_": list(course.loss_curve),
+            "best_loss_": None if estimator.early_stopping else course.best_loss,
+            "validation_scores_": list(course.validation_scores) if watched else None,
+            "validation_loss_curve_": list(course.validation_loss_curve) if watched else None,
+            "best_validation_score_": course.best_score if watched else None,
+            "best_iter_": course.best_iter if watched else None,
+        }
+
+
+FITTED = (
+    "classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_"
+    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_ _label_kind _state"
+).split()
+"""The attributes that a fit sets or, where they would be an earlier fit's, removes."""
