@@ -291,7 +291,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), y_numeric=False)
             classes, codes = _encoded(y)
             if sample_weight is not None:
-                sample_weight = _checked_weights(sample_weight, X)
+                sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
             result = self._trained(X, codes, classes, sample_weight, n_hidden)
         except BaseException:
             vars(self).clear()
@@ -335,6 +335,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             verbose=self.verbose,
         )
         coefs, intercepts = network.weights()
+        self._check_outputs(X, coefs, intercepts, out_activation)
         return {
             "classes_": classes,
             "coefs_": coefs,
@@ -349,15 +350,30 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             "out_activation_": out_activation,
         }
 
+    def _check_outputs(self, X, coefs, intercepts, out_activation):
+        """Raise ValueError if the weights, though finite, are so large that the outputs are not."""
+        largest = max(np.abs(weights).max() for weights in (*coefs, *intercepts))
+        if largest < np.finfo(X.dtype).max ** 0.25:  # products of two weights leave room for those with X
+            return
+        if not np.isfinite(self._probabilities(X, coefs, intercepts, out_activation)).all():
+            raise ValueError(
+                "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
+                " large values and need to be preprocessed."
+            )
+
     def _n_hidden(self):
         sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+        sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
         if len(sizes) != 1:
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; ShallowNetClassifier has"
                 " exactly one. Use sklearn.neural_network.MLPClassifier for another number of layers."
             )
-        if not isinstance(sizes[0], Integral) or sizes[0] < 1:
+        if not isinstance(sizes[0], Integral):
+            raise ValueError(
+                f"hidden_layer_sizes must be an int or a sequence of one int, got {self.hidden_layer_sizes!r}."
+            )
+        if sizes[0] < 1:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return int(sizes[0])
 
@@ -406,12 +422,15 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self.coefs_[0].dtype, reset=False)
+        return self._probabilities(X, self.coefs_, self.intercepts_, self.out_activation_)
+
+    def _probabilities(self, X, coefs, intercepts, out_activation):
         return predict_proba(
             X,
-            self.coefs_,
-            self.intercepts_,
+            coefs,
+            intercepts,
             ACTIVATIONS[self.activation],
-            _OUTPUTS[self.out_activation_],
+            _OUTPUTS[out_activation],
             self._slope(),
             thread_count(self.n_jobs),
         )
@@ -454,14 +473,7 @@ def _encoded(y):
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"ShallowNetClassifier needs samples of at least 2 classes, but y has only one class: {classes[0]!r}"
+            "ShallowNetClassifier needs samples of at least 2 classes, but y has only one class:"
+            f" {classes.tolist()[0]!r}"
         )
     return classes, codes
-
-
-def _checked_weights(sample_weight, X):
-    """Return the sample weights in the dtype of X; some must be above 0, none below."""
-    sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-    if not sample_weight.any():
-        raise ValueError("sample_weight must have a value above 0, got only zeros.")
-    return sample_weight
