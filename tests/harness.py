@@ -6,7 +6,7 @@ import numpy as np
 from naive import Model, Rule
 from numba import njit
 
-from shallownet._network import Network
+from shallownet._network import Network, predict_proba
 from shallownet.kernels import activations, arithmetic, blocks, layers, loss, panels, updates
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.lanes import lane_count, load, pointer, read, read_lanes, splat, store
@@ -312,7 +312,7 @@ def network(problem, model, rule, dtype):
         OUTPUTS[model.output],
         SOLVERS[rule.solver],
         Settings(
-            slope=model.slope if model.activation == "leaky_relu" else 0.0,
+            slope=slope_of(model),
             alpha=model.alpha,
             rate=rule.rate,
             decay_1=rule.beta_1 if rule.solver == "adam" else rule.momentum,
@@ -341,6 +341,26 @@ def train(
     steps = -(-net.n_samples // net.batch_size)
     losses = [net.train_epoch(order, rule.rate, epoch * steps) for epoch, order in enumerate(orders)]
     return weights_of(net), losses
+
+
+def predict(problem, model, dtype, X=None, n_threads=1):
+    """Return the class probabilities of the Problem's examples, or of another array X."""
+    W1, b1, W2, b2 = (w.astype(dtype) for w in problem.weights)
+    X = problem.X.astype(dtype) if X is None else X
+    return predict_proba(
+        X,
+        [W1.T, W2.T],
+        [b1, b2],
+        ACTIVATIONS[model.activation],
+        OUTPUTS[model.output],
+        slope_of(model),
+        n_threads,
+    )
+
+
+def slope_of(model):
+    """Return the slope below 0 of an activation that the kernels treat as a leaky ReLU."""
+    return model.slope if model.activation == "leaky_relu" else 0.0
 
 
 def weights_of(net):
