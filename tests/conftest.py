@@ -1,0 +1,10 @@
+"""Settings of the test run: they must be made before Numba is imported."""
+
+import os
+
+# Four threads on any machine, so that the tests of equal bits see more than one; two unless a test asks for more.
+os.environ.setdefault("NUMBA_NUM_THREADS", "4")
+
+import numba  # noqa: E402
+
+numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))

@@ -1,0 +1,137 @@
+"""The network in plain NumPy: the formulas of the lecture, one line each, which the kernels are held to.
+
+Letters: X (n, n_features) examples in rows, Y (n, n_outputs) targets of 0 and 1, s (n,) weights of the examples.
+Weights are a tuple W1 (n_hidden, n_features), b1, W2 (n_outputs, n_hidden), b2. A mean over examples is weighted:
+m is the sum of s.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+ACTIVATIONS = {
+    "identity": (lambda z, slope: z, lambda z, slope: np.ones_like(z)),
+    "logistic": (lambda z, slope: sigma(z), lambda z, slope: sigma(z) * (1 - sigma(z))),
+    "tanh": (lambda z, slope: np.tanh(z), lambda z, slope: 1 - np.tanh(z) ** 2),
+    "relu": (lambda z, slope: np.maximum(z, 0), lambda z, slope: np.where(z < 0, 0.0, 1.0)),
+    "leaky_relu": (lambda z, slope: np.where(z < 0, slope * z, z), lambda z, slope: np.where(z < 0, slope, 1.0)),
+}
+
+
+class Model(NamedTuple):
+    """What a network computes; ``clip`` is the distance that the loss keeps probabilities from 0 and 1."""
+
+    activation: str = "relu"
+    output: str = "softmax"
+    alpha: float = 0.0
+    slope: float = 0.01
+    clip: float = 0.0
+
+
+class Rule(NamedTuple):
+    """How a solver moves the weights: 'sgd', 'nesterov' or 'adam', and its constants."""
+
+    solver: str = "sgd"
+    rate: float = 0.1
+    momentum: float = 0.9
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+
+def sigma(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def forward(model, weights, X):
+    """Return z1, a1 and a2."""
+    W1, b1, W2, b2 = weights
+    z1 = X @ W1.T + b1
+    a1 = ACTIVATIONS[model.activation][0](z1, model.slope)
+    z2 = a1 @ W2.T + b2
+    return z1, a1, sigma(z2) if model.output == "logistic" else softmax(z2)
+
+
+def loss(model, weights, X, Y, s):
+    """Return the cross-entropy, averaged, and the penalty alpha / (2 m) times the squares of W1 and W2."""
+    a2 = np.clip(forward(model, weights, X)[2], model.clip, 1 - model.clip)
+    likelihood = np.where(Y == 1, a2, 1 - a2 if model.output == "logistic" else 1.0)
+    squares = sum((W**2).sum() for W in (weights[0], weights[2]))
+    return ((-np.log(likelihood)).sum(axis=1) @ s + model.alpha / 2 * squares) / s.sum()
+
+
+def gradients(model, weights, X, Y, s):
+    """Return dW1, db1, dW2 and db2."""
+    W1, _, W2, _ = weights
+    z1, a1, a2 = forward(model, weights, X)
+    m = s.sum()
+    dz2 = (a2 - Y) * s[:, np.newaxis]
+    dz1 = dz2 @ W2 * ACTIVATIONS[model.activation][1](z1, model.slope)
+    return (
+        (dz1.T @ X + model.alpha * W1) / m,
+        dz1.sum(axis=0) / m,
+        (dz2.T @ a1 + model.alpha * W2) / m,
+        dz2.sum(axis=0) / m,
+    )
+
+
+class Solver:
+    """A rule and what it remembers of earlier steps."""
+
+    def __init__(self, rule, weights):
+        self.rule = rule
+        self.first = [np.zeros_like(w) for w in weights]
+        self.second = [np.zeros_like(w) for w in weights]
+        self.t = 0
+
+    def step(self, weights, gradient):
+        """Return the weights after one update."""
+        self.t += 1
+        update = self._adam if self.rule.solver == "adam" else self._sgd
+        return tuple(w + update(i, g) for i, (w, g) in enumerate(zip(weights, gradient, strict=True)))
+
+    def _sgd(self, i, g):
+        rate, mu = self.rule.rate, self.rule.momentum
+        v = self.first[i] = mu * self.first[i] - rate * g
+        return mu * v - rate * g if self.rule.solver == "nesterov" else v
+
+    def _adam(self, i, g):
+        _, rate, _, beta_1, beta_2, epsilon = self.rule
+        m = self.first[i] = beta_1 * self.first[i] + (1 - beta_1) * g
+        v = self.second[i] = beta_2 * self.second[i] + (1 - beta_2) * g**2
+        # epsilon is added before the correction of v, as Kingma and Ba do in the faster form of their algorithm
+        corrected_rate = rate * np.sqrt(1 - beta_2**self.t) / (1 - beta_1**self.t)
+        return -corrected_rate * m / (np.sqrt(v) + epsilon)
+
+
+def train_epoch(model, weights, solver, X, Y, s, batch_size, order=None):
+    """Return the weights after one epoch and the mean over examples of their batches' losses."""
+    order = np.arange(len(X)) if order is None else order
+    total = 0.0
+    for start in range(0, len(X), batch_size):
+        batch = order[start : start + batch_size]
+        data = X[batch], Y[batch], s[batch]
+        total += loss(model, weights, *data) * len(batch)
+        weights = solver.step(weights, gradients(model, weights, *data))
+    return weights, total / len(X)
+
+
+def gradient_descent(weights, X, y, rate, iterations):
+    """Return the weights and costs of the lecture's gradient descent: tanh, one logistic output, no penalty."""
+    W1, b1, W2, b2 = weights
+    m = len(X)
+    costs = np.empty(iterations)
+    for i in range(iterations):
+        a1 = np.tanh(X @ W1.T + b1)
+        a2 = sigma(a1 @ W2.T + b2)[:, 0]
+        costs[i] = -(y * np.log(a2) + (1 - y) * np.log(1 - a2)).mean()
+        dz2 = (a2 - y)[:, np.newaxis]
+        dz1 = dz2 @ W2 * (1 - a1**2)
+        W2, b2 = W2 - rate * dz2.T @ a1 / m, b2 - rate * dz2.mean(axis=0)
+        W1, b1 = W1 - rate * dz1.T @ X / m, b1 - rate * dz1.mean(axis=0)
+    return (W1, b1, W2, b2), costs

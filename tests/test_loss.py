@@ -1,0 +1,89 @@
+"""Output probabilities, the cross-entropy and its delta."""
+
+import naive
+import numpy as np
+import pytest
+from harness import DTYPES, cross_entropy, probabilities
+from sklearn.metrics import log_loss
+
+CASES = [("logistic", 1), ("logistic", 3), ("softmax", 2), ("softmax", 3), ("softmax", 26)]
+
+
+@pytest.fixture(params=DTYPES, ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=[1, 16, 37], ids="n={}".format)
+def n(request):
+    return request.param
+
+
+def precision(dtype):
+    return 20 * np.finfo(dtype).eps
+
+
+def targets(output, n, n_outputs):
+    random = np.random.default_rng(3)
+    if output == "logistic":
+        return random.integers(0, 2, (n, n_outputs)).astype(float)
+    return np.eye(n_outputs)[random.integers(0, n_outputs, n)]
+
+
+def outputs(n, n_outputs, dtype, size=1.5):
+    return (np.random.default_rng(4).standard_normal((n, n_outputs)) * size).astype(dtype)
+
+
+@pytest.mark.parametrize(("output", "n_outputs"), CASES)
+def test_probabilities(output, n_outputs, n, dtype):
+    z2, b2 = outputs(n, n_outputs, dtype), outputs(n_outputs, 1, dtype).ravel()
+    function = naive.sigma if output == "logistic" else naive.softmax
+    a2 = probabilities(output, z2, b2)
+    np.testing.assert_allclose(a2, function(z2.astype(float) + b2), rtol=precision(dtype) * 10, atol=0)
+    if output == "softmax":
+        np.testing.assert_allclose(a2.sum(axis=1), 1, rtol=precision(dtype))
+
+
+def test_softmax_of_large_outputs_does_not_overflow(dtype):
+    z2 = np.array([[1e4, -1e4, 9990.0], [-3e4, -3e4, -3e4], [np.finfo(dtype).max, 0, 1]], dtype)
+    a2 = probabilities("softmax", z2, np.zeros(3, dtype))
+    np.testing.assert_allclose(a2[0], [1, 0, np.exp(-10)], rtol=1e-3)
+    np.testing.assert_allclose(a2[1], 1 / 3, rtol=precision(dtype))
+    np.testing.assert_array_equal(a2[2], [1, 0, 0])
+
+
+@pytest.mark.parametrize("output", ["logistic", "softmax"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_nan_makes_its_example_nan(output, place, dtype):
+    z2 = np.ones((3, 2), dtype)
+    z2[1, place] = np.nan
+    nan = np.isnan(probabilities(output, z2, np.zeros(2, dtype)))
+    assert nan[1].all() if output == "softmax" else nan[1, place]
+    assert not nan[[0, 2]].any()
+
+
+@pytest.mark.parametrize(("output", "n_outputs"), CASES)
+def test_cross_entropy_and_its_delta(output, n_outputs, n, dtype):
+    function = naive.sigma if output == "logistic" else naive.softmax
+    a2 = function(outputs(n, n_outputs, float)).astype(dtype)
+    Y, s = targets(output, n, n_outputs), (np.arange(n) % 4 / 2).astype(dtype)
+    losses, dz2 = cross_entropy(output, a2, Y, s, np.finfo(dtype).eps)
+    p = a2.astype(float)
+    likelihood = np.where(Y == 1, p, 1 - p if output == "logistic" else 1)
+    expected = -np.log(likelihood).sum(axis=1) * s
+    np.testing.assert_allclose(losses, expected, rtol=precision(dtype), atol=precision(dtype))
+    np.testing.assert_allclose(dz2, (p - Y) * s[:, np.newaxis], rtol=0, atol=precision(dtype))
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-30, 1.0])
+def test_loss_is_clipped_as_log_loss_is(p, dtype):
+    Y = np.array([[0.0], [1.0]])
+    a2 = np.full((2, 1), p, dtype)
+    losses, dz2 = cross_entropy("logistic", a2, Y, np.ones(2, dtype), np.finfo(dtype).eps)
+    expected = [log_loss(y, np.hstack([1 - q, q])[np.newaxis], labels=[0, 1]) for y, q in zip(Y, a2, strict=True)]
+    np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-15)
+    np.testing.assert_array_equal(dz2, a2 - Y)  # the delta is not clipped
+    losses, _ = cross_entropy(
+        "softmax", np.hstack([1 - a2, a2]), np.eye(2), np.ones(2, dtype), np.finfo(dtype).eps
+    )
+    np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-15)

@@ -1,0 +1,101 @@
+"""The network as data: its way through an epoch, its weights, and the number of threads."""
+
+import numba
+import numpy as np
+import pytest
+from harness import DTYPES, ScriptedPace, attach, network, problem, weights_of
+from naive import Model, Rule
+
+from shallownet import _network
+from shallownet._network import shares_of, thread_count, zeros
+
+
+@pytest.fixture
+def limit(monkeypatch):
+    monkeypatch.setattr(_network, "thread_limit", lambda: 6)
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "threads"), [(None, 6), (1, 1), (3, 3), (99, 6), (-1, 6), (-2, 5), (-6, 1), (-99, 1)]
+)
+def test_thread_count(n_jobs, threads, limit):
+    assert thread_count(n_jobs) == threads
+
+
+def test_thread_count_follows_numba():
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        assert thread_count(None) == thread_count(-1) == thread_count(8) == 1
+    finally:
+        numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [0, 1, 1000])
+def test_zeros_begin_at_a_border_of_registers(count, dtype):
+    for _ in range(5):
+        array = zeros(count, dtype)
+        assert array.shape == (count,) and array.dtype == dtype
+        assert not array.any()
+        assert array.ctypes.data % 64 == 0 or count == 0
+
+
+def test_shares_grow_with_the_batch_and_stay_large():
+    shares = [shares_of(batch_size) for batch_size in range(1, 5000)]
+    assert shares == sorted(shares)
+    assert shares[0] == 1 and shares[-1] == _network.MOST_SHARES
+    assert all(batch_size / count >= 32 for batch_size, count in enumerate(shares, 1) if count > 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 300], ids="batch={}".format)
+@pytest.mark.parametrize("places", [1, 50, 99, 10**9], ids="places={}".format)
+def test_every_example_has_its_turn_once(places, batch_size, monkeypatch):
+    monkeypatch.setattr(_network, "WORKSPACE_BYTES", 1)
+    n = 300
+    task = problem(n, 2, 3, 2)
+    net = network(task, Model(), Rule(), np.float32)
+    attach(net, task, Model(), batch_size=batch_size)
+    net.pace = ScriptedPace((False, places))
+    net.train_epoch(None, 0.1, 0)
+    assert sum(count for _, count in net.pace.taken) == n
+    assert len(net.pace.taken) <= n / min(n, max(places, batch_size)) * 2 + n / net.block
+    if places >= n:
+        assert len(net.pace.taken) == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weights_are_copies_in_the_layout_of_scikit_learn(dtype):
+    task = problem(20, 4, 5, 3)
+    net = network(task, Model(), Rule(), dtype)
+    coefs, intercepts = net.weights()
+    assert [w.shape for w in (*coefs, *intercepts)] == [(4, 5), (5, 3), (5,), (3,)]
+    assert all(w.dtype == dtype and w.flags.c_contiguous and w.flags.owndata for w in (*coefs, *intercepts))
+    before = weights_of(net)
+    attach(net, task, Model())
+    net.train_epoch(None, 0.5, 0)
+    for kept, w in zip(weights_of(net), before, strict=True):
+        assert not np.array_equal(kept, w)
+    for old, w in zip(before, task.weights, strict=True):
+        np.testing.assert_array_equal(old, w.astype(dtype))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_finite(bad):
+    task = problem(2, 3, 4, 2)
+    assert network(task, Model(), Rule(), np.float64).finite()
+    for w in task.weights:
+        old, w[(0,) * w.ndim] = w[(0,) * w.ndim], bad
+        assert not network(task, Model(), Rule(), np.float64).finite()
+        w[(0,) * w.ndim] = old
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_numba_keeps_its_number_of_threads(n_threads):
+    before = numba.get_num_threads()
+    task = problem(300, 4, 20, 2)
+    net = network(task, Model(), Rule(), np.float32)
+    attach(net, task, Model(), n_threads=n_threads)
+    net.pace = ScriptedPace((True, 10**9))
+    net.train_epoch(None, 0.1, 0)
+    assert numba.get_num_threads() == before

@@ -1,0 +1,102 @@
+"""How a fit is cut into calls, on a clock that the test moves."""
+
+import pytest
+
+from shallownet import _pace
+from shallownet._pace import (
+    CALL_SECONDS,
+    GUESSED_RATE,
+    LONG_FIT,
+    RETRY_SECONDS,
+    SMALLEST_STEP,
+    TRIAL_SECONDS,
+    Pace,
+)
+
+OPERATIONS = 10_000  # of an example
+USUAL = OPERATIONS / GUESSED_RATE  # the time of an example on the machine that the pace expects
+STEP = 2 * SMALLEST_STEP // OPERATIONS
+SERIAL, PARALLEL = False, True
+
+
+class Clock:
+    """A clock that stands still unless a call takes its time."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(_pace, "perf_counter", clock)
+    return clock
+
+
+def pace_of(*, step=STEP, whole=2 * LONG_FIT, may=True, ready=True):
+    return Pace(OPERATIONS, step, whole, may, ready)
+
+
+def run(pace, clock, costs, duration, left=10**9):
+    """Make calls for ``duration`` seconds, at ``costs`` seconds an example; return (copy, places, seconds)."""
+    end, calls = clock.now + duration, []
+    while clock.now < end:
+        parallel, places = pace.next_call(left)
+        seconds = places * costs[parallel]
+        clock.now += seconds
+        pace.record(parallel, places, seconds)
+        calls.append((parallel, places, seconds))
+    return calls
+
+
+def share_of_parallel(calls):
+    """Return the part of the time that the parallel copy took."""
+    return sum(seconds for parallel, _, seconds in calls if parallel) / sum(seconds for *_, seconds in calls)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"may": False}, {"step": SMALLEST_STEP // OPERATIONS - 1}, {"ready": False, "whole": LONG_FIT / 2}],
+    ids=["one thread", "small step", "short fit, parallel copy not loaded"],
+)
+def test_threads_are_never_used(options, clock):
+    calls = run(pace_of(**options), clock, {SERIAL: USUAL, PARALLEL: USUAL / 1000}, 3)
+    assert share_of_parallel(calls) == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"ready": False}], ids=["ready", "long fit"])
+def test_threads_are_used_where_they_pay(options, clock):
+    assert share_of_parallel(run(pace_of(**options), clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+
+
+def test_faster_copy_is_kept_and_the_other_looked_at(clock):
+    calls = run(pace_of(), clock, {SERIAL: USUAL, PARALLEL: 3 * USUAL}, 20)
+    tried = sum(parallel for parallel, *_ in calls)
+    assert 10 < tried <= 20 / RETRY_SECONDS + 1
+    assert share_of_parallel(calls) < 0.05
+
+
+def test_choice_follows_the_load(clock):
+    pace = pace_of()
+    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+    run(pace, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 2 * RETRY_SECONDS)
+    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 5)) < 0.5
+    run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 4 * RETRY_SECONDS)
+    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+
+
+def test_calls_are_short_once_measured(clock):
+    costs = {SERIAL: 2 * USUAL, PARALLEL: 6 * USUAL}
+    calls = run(pace_of(), clock, costs, 10)[4:]
+    assert max(seconds for *_, seconds in calls) <= CALL_SECONDS
+    assert max(seconds for parallel, _, seconds in calls if parallel) <= TRIAL_SECONDS
+
+
+@pytest.mark.parametrize("left", [1, 7, 10**9])
+def test_a_call_does_something_and_not_too_much(left, clock):
+    for costs in ({SERIAL: 10.0, PARALLEL: 20.0}, {SERIAL: 1e-9, PARALLEL: 1e-9}):
+        calls = run(pace_of(), clock, costs, 30 * max(costs.values()), left)
+        assert all(1 <= places <= left for _, places, _ in calls)

@@ -1,0 +1,131 @@
+"""The course of a fit, on a network whose losses the test decides."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import shuffle
+
+from shallownet._training import LearningRate, train
+
+
+class ScriptedNetwork:
+    """Gives the losses it is told, and notes how it was called; an exception among them is raised."""
+
+    n_samples, batch_size = 10, 4
+
+    def __init__(self, losses, is_finite=True):
+        self.losses = iter(losses)
+        self.is_finite = is_finite
+        self.orders, self.rates, self.steps = [], [], []
+
+    def train_epoch(self, order, rate, step):
+        self.orders.append(None if order is None else order.copy())
+        self.rates.append(rate)
+        self.steps.append(step)
+        loss = next(self.losses)
+        if isinstance(loss, BaseException):
+            raise loss
+        return loss
+
+    def finite(self):
+        return self.is_finite
+
+
+def run(network, rate=None, **options):
+    defaults = {"max_iter": 50, "shuffle": False, "tol": 1e-4, "n_iter_no_change": 3, "verbose": False}
+    rate = rate or LearningRate("constant", 0.1, 0.5)
+    return train(network, rate, np.random.RandomState(0), **{**defaults, **options})
+
+
+def test_stops_when_the_loss_no_longer_improves():
+    losses = [1.0, 0.5, 0.49995, 0.6, 0.4, 0.5, 0.39999, 0.4, 0.7, 0.1]
+    course = run(ScriptedNetwork(losses))
+    # 0.4 is an improvement; the four epochs after it are more than n_iter_no_change
+    assert course.loss_curve == losses[:9]
+    assert (course.n_iter, course.t) == (9, 90)
+    assert course.loss == 0.7
+    assert course.best_loss == 0.39999
+
+
+def test_warns_at_the_last_epoch():
+    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(4\) reached"):
+        course = run(ScriptedNetwork([4.0, 3.0, 2.0, 1.0]), max_iter=4)
+    assert course.n_iter == 4
+
+
+def test_never_stops_at_infinite_patience():
+    with pytest.warns(ConvergenceWarning):
+        assert run(ScriptedNetwork([1.0] * 40), max_iter=40, n_iter_no_change=np.inf).n_iter == 40
+
+
+def test_steps_are_counted():
+    network = ScriptedNetwork([1.0] * 5)
+    run(network)
+    assert network.steps == [0, 3, 6, 9, 12]
+
+
+def test_constant_rate():
+    network = ScriptedNetwork([1.0] * 5)
+    run(network)
+    assert network.rates == [0.1] * 5
+
+
+def test_invscaling_rate():
+    network = ScriptedNetwork([1.0] * 5)
+    run(network, LearningRate("invscaling", 0.1, 0.7))
+    np.testing.assert_allclose(
+        network.rates, [0.1 / (1 + 10 * epoch) ** 0.7 if epoch else 0.1 for epoch in range(5)]
+    )
+
+
+def test_adaptive_rate():
+    network = ScriptedNetwork([1.0, 1.0, 1.0, 0.5, 0.5, 0.5] + [0.5] * 100)
+    course = run(network, LearningRate("adaptive", 1e-4, 0.5), n_iter_no_change=1, max_iter=100)
+    falls = [1e-4] * 3 + [1e-4 / 5] * 3 + [1e-4 / 25] * 2 + [1e-4 / 125] * 2
+    np.testing.assert_allclose(network.rates, falls, rtol=1e-12)
+    assert course.n_iter == len(falls)
+
+
+def test_rows_keep_their_order_without_shuffle():
+    network = ScriptedNetwork([1.0] * 5)
+    run(network)
+    assert network.orders == [None] * 5
+
+
+def test_orders_are_those_of_scikit_learn():
+    network = ScriptedNetwork([1.0] * 5)
+    run(network, shuffle=True)
+    random_state, order = np.random.RandomState(0), np.arange(10)
+    for drawn in network.orders:
+        order = shuffle(order, random_state=random_state)
+        np.testing.assert_array_equal(drawn, order)
+        assert drawn.dtype == np.intp
+
+
+@pytest.mark.parametrize("losses", [[1.0, np.nan, 0.5], [1.0, 0.9, 0.9, 0.9, 0.9, 0.9]], ids=["loss", "weights"])
+def test_weights_that_are_not_finite_are_an_error(losses):
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+        run(ScriptedNetwork(losses, is_finite=False))
+
+
+def test_interrupt_keeps_the_epochs_before_it():
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        course = run(ScriptedNetwork([3.0, 2.0, KeyboardInterrupt()]))
+    assert course.loss_curve == [3.0, 2.0]
+    assert course.t == 20
+
+
+def test_interrupt_in_the_first_epoch():
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        course = run(ScriptedNetwork([KeyboardInterrupt()]))
+    assert course.n_iter == 0
+    assert np.isnan(course.loss)
+
+
+def test_verbose_prints_each_epoch(capsys):
+    run(ScriptedNetwork([1.0] * 5), verbose=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:5] == [f"Iteration {i}, loss = 1.00000000" for i in range(1, 6)]
+    assert "did not improve more than tol=0.000100 for 3 consecutive epochs. Stopping." in lines[5]
+    run(ScriptedNetwork([1.0] * 5))
+    assert capsys.readouterr().out == ""
