@@ -6,7 +6,8 @@ import numpy as np
 from naive import Model, Rule
 from numba import njit
 
-from shallownet._network import Network, predict_proba
+from shallownet._forward import predict_proba
+from shallownet._network import Network
 from shallownet.kernels import activations, arithmetic, blocks, layers, loss, panels, updates
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.lanes import lane_count, load, pointer, read, read_lanes, splat, store
@@ -210,9 +211,9 @@ def _probabilities(code, z2, b2):
 
 
 @njit
-def _cross_entropy(code, a2, y, weight, losses, epsilon):
+def _cross_entropy(code, a2, y, weight, losses, clip, smoothing):
     p = pointer
-    loss.cross_entropy(code, p(a2), a2.shape[1], a2.shape[0], p(y), p(weight), p(losses), epsilon, 0, a2.shape[1])
+    loss.cross_entropy(code, p(a2), a2.shape[1], a2.shape[0], p(y), p(weight), p(losses), clip, smoothing, 0, a2.shape[1])
 
 
 def probabilities(output, z2, b2):
@@ -223,14 +224,14 @@ def probabilities(output, z2, b2):
     return a2.T[:n]
 
 
-def cross_entropy(output, a2, Y, s, clip):
+def cross_entropy(output, a2, Y, s, clip, smoothing=0.0):
     """Return the loss (n,) of each example and dz2 (n, outputs)."""
     n, spare = len(a2), -len(a2) % lanes_of(a2.dtype)
     dz2 = np.ascontiguousarray(np.pad(a2, ((0, spare), (0, 0))).T)
     targets = Y if output == "logistic" else Y.argmax(axis=1)[:, np.newaxis]
     y = np.ascontiguousarray(np.pad(targets, ((0, spare), (0, 0))).T.astype(a2.dtype))
     losses = np.full(n + spare, np.nan, a2.dtype)
-    _cross_entropy(OUTPUTS[output], dz2, y, np.pad(s, (0, spare)), losses, clip)
+    _cross_entropy(OUTPUTS[output], dz2, y, np.pad(s, (0, spare)), losses, clip, smoothing)
     return losses[:n], dz2.T[:n]
 
 
@@ -319,6 +320,8 @@ def network(problem, model, rule, dtype):
             decay_2=rule.beta_2,
             epsilon=rule.epsilon,
             clip=model.clip or float(np.finfo(dtype).eps),
+            dropout=0.0,
+            smoothing=0.0,
         ),
     )
 
@@ -327,7 +330,7 @@ def attach(net, problem, model, X=None, batch_size=None, n_threads=1):
     """Give a Network the Problem's examples, or another array X of the same numbers."""
     X = problem.X.astype(net.dtype) if X is None else X
     targets = problem.Y if model.output == "logistic" else problem.Y.argmax(axis=1)[:, np.newaxis]
-    net.attach(X, targets, problem.s, batch_size or len(X), epochs=1, n_threads=n_threads)
+    net.attach(X, targets, problem.s, None, batch_size or len(X), epochs=1, n_threads=n_threads)
 
 
 def train(
@@ -339,7 +342,7 @@ def train(
     attach(net, problem, model, X, batch_size, n_threads)
     net.pace = pace or ScriptedPace((False, 10**9))
     steps = -(-net.n_samples // net.batch_size)
-    losses = [net.train_epoch(order, rule.rate, epoch * steps) for epoch, order in enumerate(orders)]
+    losses = [net.train_epoch(order, rule.rate, epoch * steps, epoch * net.n_samples) for epoch, order in enumerate(orders)]
     return weights_of(net), losses
 
 

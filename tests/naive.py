@@ -8,6 +8,7 @@ m is the sum of s.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 ACTIVATIONS = {
     "identity": (lambda z, slope: z, lambda z, slope: np.ones_like(z)),
@@ -15,6 +16,9 @@ ACTIVATIONS = {
     "tanh": (lambda z, slope: np.tanh(z), lambda z, slope: 1 - np.tanh(z) ** 2),
     "relu": (lambda z, slope: np.maximum(z, 0), lambda z, slope: np.where(z < 0, 0.0, 1.0)),
     "leaky_relu": (lambda z, slope: np.where(z < 0, slope * z, z), lambda z, slope: np.where(z < 0, slope, 1.0)),
+    "gelu": (lambda z, slope: z * ndtr(z), lambda z, slope: ndtr(z) + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi)),
+    "silu": (lambda z, slope: z * sigma(z), lambda z, slope: sigma(z) + z * sigma(z) * (1 - sigma(z))),
+    "softplus": (lambda z, slope: np.logaddexp(0, z), lambda z, slope: sigma(z)),
 }
 
 

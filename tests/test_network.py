@@ -6,13 +6,14 @@ import pytest
 from harness import DTYPES, ScriptedPace, attach, network, problem, weights_of
 from naive import Model, Rule
 
-from shallownet import _network
-from shallownet._network import shares_of, thread_count, zeros
+from shallownet import _forward, _network
+from shallownet._forward import thread_count
+from shallownet._network import shares_of, zeros
 
 
 @pytest.fixture
 def limit(monkeypatch):
-    monkeypatch.setattr(_network, "thread_limit", lambda: 6)
+    monkeypatch.setattr(_forward, "thread_limit", lambda: 6)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_every_example_has_its_turn_once(places, batch_size, monkeypatch):
     net = network(task, Model(), Rule(), np.float32)
     attach(net, task, Model(), batch_size=batch_size)
     net.pace = ScriptedPace((False, places))
-    net.train_epoch(None, 0.1, 0)
+    net.train_epoch(None, 0.1, 0, 0)
     assert sum(count for _, count in net.pace.taken) == n
     assert len(net.pace.taken) <= n / min(n, max(places, batch_size)) * 2 + n / net.block
     if places >= n:
@@ -73,7 +74,7 @@ def test_weights_are_copies_in_the_layout_of_scikit_learn(dtype):
     assert all(w.dtype == dtype and w.flags.c_contiguous and w.flags.owndata for w in (*coefs, *intercepts))
     before = weights_of(net)
     attach(net, task, Model())
-    net.train_epoch(None, 0.5, 0)
+    net.train_epoch(None, 0.5, 0, 0)
     for kept, w in zip(weights_of(net), before, strict=True):
         assert not np.array_equal(kept, w)
     for old, w in zip(before, task.weights, strict=True):
@@ -97,5 +98,5 @@ def test_numba_keeps_its_number_of_threads(n_threads):
     net = network(task, Model(), Rule(), np.float32)
     attach(net, task, Model(), n_threads=n_threads)
     net.pace = ScriptedPace((True, 10**9))
-    net.train_epoch(None, 0.1, 0)
+    net.train_epoch(None, 0.1, 0, 0)
     assert numba.get_num_threads() == before

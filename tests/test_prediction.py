@@ -7,7 +7,7 @@ from harness import DTYPES, predict, problem
 from naive import Model
 from test_epoch import layouts
 
-from shallownet import _network
+from shallownet import _forward
 
 SHAPES = [(1, 1, 1, 1), (47, 3, 5, 2), (48, 15, 16, 3), (49, 16, 17, 6), (500, 40, 100, 26), (1, 2000, 3, 2)]
 
@@ -52,7 +52,7 @@ def test_same_bits_for_a_row_alone_and_among_others(dtype):
 
 
 def test_same_bits_on_any_number_of_threads(dtype, monkeypatch):
-    monkeypatch.setattr(_network, "ROWS_PER_THREAD", 100)
+    monkeypatch.setattr(_forward, "ROWS_PER_THREAD", 100)
     task = problem(777, 5, 20, 3)
     serial = predict(task, Model("tanh"), dtype)
     for n_threads in (2, 3):

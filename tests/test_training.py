@@ -18,7 +18,7 @@ class ScriptedNetwork:
         self.is_finite = is_finite
         self.orders, self.rates, self.steps = [], [], []
 
-    def train_epoch(self, order, rate, step):
+    def train_epoch(self, order, rate, step, seen):
         self.orders.append(None if order is None else order.copy())
         self.rates.append(rate)
         self.steps.append(step)

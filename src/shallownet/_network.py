@@ -173,7 +173,7 @@ class Network:
         ready = self.dtype in _parallel_ready
         self.pace = Pace(operations, min(batch_size, self.block), whole, self._parts > 1, ready)
 
-    def train_epoch(self, order, rate, step, seen):
+    def train_epoch(self, order, rate, step, seen=0):
         """Train on all examples once; return the mean over examples of their batches' losses.
 
         Parameters
@@ -204,20 +204,22 @@ class Network:
             with threads(self._parts if parallel else 1) as allowed:
                 train, parts = (train_parallel, self._parts) if allowed else (train_serial, 1)
                 if allowed and self.dtype not in _parallel_ready:
-                    train(0, 0, self.batch_size, n, step, parts, *arguments)  # compiles, or loads from the cache
+                    train(0, 0, self.batch_size, n, step, loss, parts, *arguments)  # compiles, or loads from the cache
                     _parallel_ready.add(self.dtype)
                 start = perf_counter()
-                loss += train(begin, end, self.batch_size, n, step, parts, *arguments)
+                loss = train(begin, end, self.batch_size, n, step, loss, parts, *arguments)
                 self.pace.record(parallel, end - begin, perf_counter() - start)
             begin = end
         return loss / n
 
     def _border(self, begin, places):
         """Return the border of a block that ends a call of about so many places from ``begin`` on."""
+        if begin + places >= self.n_samples:
+            return self.n_samples
         start = begin // self.batch_size * self.batch_size
         stop = min(start + self.batch_size, self.n_samples)
         if begin + places >= stop:  # whole batches
-            return min(self.n_samples, max(stop, (begin + places) // self.batch_size * self.batch_size))
+            return max(stop, (begin + places) // self.batch_size * self.batch_size)
         blocks = max(1, places // self.block)
         return min(stop, begin + blocks * self.block)
 

@@ -18,7 +18,7 @@ class LearningRate:
     initial * (1 + cos(pi e / epochs)) / 2 in epoch e = 0, 1, ...
     """
 
-    def __init__(self, schedule, initial, power_t, epochs):
+    def __init__(self, schedule, initial, power_t, epochs=1):
         self.schedule = schedule
         self.initial = self.rate = initial
         self.power_t = power_t
@@ -71,7 +71,7 @@ def train(
     network,
     learning_rate,
     random_state,
-    course,
+    course=None,
     *,
     max_iter,
     shuffle,
@@ -83,7 +83,7 @@ def train(
     early_stopping=False,
     after_epoch=None,
 ):
-    """Train the network on its examples, going on with the course.
+    """Train the network on its examples, and return the Course of it.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def train(
     learning_rate : LearningRate
     random_state : RandomState
         The source of each epoch's order, drawn as MLPClassifier draws it.
-    course : Course
-        Is continued.
+    course : Course or None
+        Is continued; None begins a new one.
     max_iter, shuffle, tol, n_iter_no_change, verbose
         As in ShallowNetClassifier.
     incremental : bool
@@ -110,6 +110,7 @@ def train(
     ValueError
         If the weights are no longer finite and there are none to go back to.
     """
+    course = Course() if course is None else course
     order = np.arange(network.n_samples) if shuffle else None
     course.n_iter = 0
     try:
@@ -162,6 +163,7 @@ def train(
     if early_stopping and course.best_weights is not None:
         network.set_weights(*course.best_weights)
     check_finite(network)
+    return course
 
 
 def _watch(network, validation, course, tol, verbose, early_stopping):

@@ -50,17 +50,26 @@ def tanh_unit(z):
 @kernel
 def gelu_unit(z):
     """Return z F(z) and F(z) + z f(z), F and f the normal distribution and its density."""
-    bell = exp(z * z * -0.5)
-    tail = erfcx(z * _ROOT_HALF) * bell * 0.5  # F(-|z|), accurate however small
+    c = bounded(z)
+    bell = exp(c * c * -0.5)
+    tail = erfcx(c * _ROOT_HALF) * bell * 0.5  # F(-|z|), accurate however small
     cumulated = select(z < 0.0, tail, 1.0 - tail)
-    return z * cumulated, cumulated + z * bell / _ROOT_TAU
+    return select(z < 0.0, c, z) * cumulated, cumulated + c * bell / _ROOT_TAU
 
 
 @kernel
 def silu_unit(z):
     """Return z s(z) and s + z s (1 - s), s the logistic function."""
-    s = logistic(z)
-    return z * s, s + z * s * (1.0 - s)
+    c = bounded(z)
+    s = logistic(c)
+    return select(z < 0.0, c, z) * s, s + c * s * (1.0 - s)
+
+
+@kernel
+def bounded(z):
+    """Return z within bounds where its exponential is 0 or infinite, so that infinity times 0 does not arise."""
+    z = select(z < -1e4, -1e4, z)
+    return select(z >= 1e4, 1e4, z)
 
 
 @kernel

@@ -104,16 +104,16 @@ def weights_phase(part, parts, weight_sum, rate, addresses, sizes, plan, setting
 
 
 @serial_and_parallel
-def train(begin, end, batch, n, step, parts, addresses, sizes, plan, settings, like):
+def train(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, settings, like):
     """Train on the places begin..end of an epoch of n places; ``step`` updates were done before the epoch.
 
-    ``begin`` and ``end`` are at borders of blocks, so that an epoch can be done in any number of calls. Return the
-    sum, over the batches that were completed, of loss times size. Each phase is divided among ``parts`` threads.
+    ``begin`` and ``end`` are at borders of blocks, so that an epoch can be done in any number of calls. Return
+    ``loss`` plus, for each batch that was completed, its loss times its size. Each phase is divided among ``parts``
+    threads.
     """
     order = pointer_at(plan[ORDER], sizes)
     buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
     block = names.shares * names.rows
-    loss = 0.0
     while begin < end:
         start = begin // batch * batch
         size = min(batch, n - start)

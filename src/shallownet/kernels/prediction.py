@@ -1,28 +1,18 @@
 """Forward propagation alone, from the matrices that users see, over any number of rows."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import prange
 
 from .compiling import entry, kernel, serial_and_parallel
 from .examples import copy_row, hidden_layer, output_probabilities
-from .lanes import keep, lane_count, pointer
+from .lanes import keep, lane_count, numbers, pointer
 from .loss import OUTPUT_LOGISTIC
-from .panels import layout, pack
+from .panels import LAYOUT, Layout, layout, pack
 from .plan import TILE, Buffers, Plan
 
 
-class Rows(NamedTuple):
-    """Where X lies: an address, and strides in bytes."""
-
-    address: int
-    row: int
-    column: int
-
-
 @kernel
-def workspace(theta, sizes, activation, output):
+def workspace(x_address, x_row, x_column, theta, sizes, activation, output):
     """Return the arrays of a forward pass over one tile, to be kept alive, and the buffers that point to them."""
     lanes = lane_count(pointer(theta))
     x = np.zeros(TILE * sizes.feature_rows, theta.dtype)
@@ -38,26 +28,27 @@ def workspace(theta, sizes, activation, output):
         weights, weights, weights, weights, weights, weights, weights, weights,
         pointer(living), pointer(x), pointer(a1), pointer(d1), work, work, work, work,
     )  # fmt: skip
-    plan = Plan(activation, output, 0, 0, 1, TILE, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    plan = Plan(activation, output, 0, 0, 1, TILE, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0)
     return (x, a1, d1, z2, living), buffers, plan
 
 
 @kernel
-def forward(first, count, rows, buffers, sizes, plan, slope, size):
+def forward(first, count, buffers, sizes, plan, slope, size):
     """Compute the hidden layer of ``count`` rows from ``first`` on. OUT a1."""
     for t in range(count):
-        source = rows.address + (first + t) * rows.row
-        copy_row(source, rows.column, size, buffers.x, t * sizes.feature_rows, sizes.features)
+        source = plan.x_address + (first + t) * plan.x_row
+        copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
     hidden_layer(0, count, buffers, sizes, plan, slope)
 
 
 @kernel
-def predict_range(begin, end, rows, theta, sizes, activation, output, slope, out):
+def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activation, output, slope, out):
     """Set out[begin:end] to the probabilities of those rows; OUT out (rows, classes or labels)."""
-    arrays, buffers, plan = workspace(theta, sizes, activation, output)
+    sizes = Layout(*numbers(sizes, LAYOUT))
+    arrays, buffers, plan = workspace(x_address, x_row, x_column, theta, sizes, activation, output)
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
-        forward(first, count, rows, buffers, sizes, plan, slope, theta.itemsize)
+        forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
         output_probabilities(0, count, buffers, sizes, plan)
         for t in range(count):
             if output == OUTPUT_LOGISTIC and sizes.outputs == 1:
@@ -71,10 +62,10 @@ def predict_range(begin, end, rows, theta, sizes, activation, output, slope, out
 
 @kernel
 def packed(w1, b1, w2, b2):
-    """Return theta and its layout."""
-    sizes = layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1)))
-    theta = np.zeros(sizes.size, w1.dtype)
-    pack(w1, b1, w2, b2, theta, np.array(sizes))
+    """Return theta and the numbers of its layout."""
+    sizes = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1))))
+    theta = np.zeros(sizes[-1], w1.dtype)
+    pack(w1, b1, w2, b2, theta, sizes)
     return theta, sizes
 
 
@@ -85,12 +76,12 @@ def predict(begin, end, parts, x_address, x_row, x_column, w1, b1, w2, b2, activ
     IN w1, b1, w2, b2; OUT out (rows, 2) for one logistic output, else (rows, outputs).
     """
     theta, sizes = packed(w1, b1, w2, b2)
-    rows = Rows(x_address, x_row, x_column)
     for part in prange(parts):
         first = begin + (end - begin) * part // parts
         last = begin + (end - begin) * (part + 1) // parts
-        predict_range(first, last, rows, theta, sizes, activation, output, slope, out)
-    keep(theta)
+        predict_range(
+            first, last, x_address, x_row, x_column, theta, sizes, activation, output, slope, out
+        )
 
 
 predict_serial, predict_parallel = predict
@@ -102,14 +93,14 @@ def hidden_activations_serial(begin, end, x_address, x_row, x_column, w1, b1, w2
 
     IN w1, b1, w2, b2; OUT out (rows, hidden).
     """
-    theta, sizes = packed(w1, b1, w2, b2)
-    arrays, buffers, plan = workspace(theta, sizes, activation, 0)
+    theta, numbers_of_layout = packed(w1, b1, w2, b2)
+    sizes = Layout(*numbers(numbers_of_layout, LAYOUT))
+    arrays, buffers, plan = workspace(x_address, x_row, x_column, theta, sizes, activation, 0)
     lanes = lane_count(buffers.a1)
-    rows = Rows(x_address, x_row, x_column)
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
-        forward(first, count, rows, buffers, sizes, plan, slope, theta.itemsize)
+        forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
         for t in range(count):
             for h in range(sizes.hidden):
                 out[first + t, h] = buffers.a1[(h // lanes * TILE + t) * lanes + h % lanes]
-    keep(arrays)
+    keep((arrays, theta))
