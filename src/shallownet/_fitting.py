@@ -3,10 +3,11 @@
 from dataclasses import asdict
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
-from ._forward import predict_proba, thread_count
+from ._forward import csr_of, predict_proba, thread_count
 from ._labels import MULTILABEL, SINGLE, n_outputs_of, targets_of, weighted_by_class
 from ._lbfgs import minimize_loss
 from ._network import Network
@@ -35,7 +36,7 @@ class Fit:
 
     def __init__(self, estimator, X, y, sample_weight, classes, kind, held_out, incremental):
         self.estimator = estimator
-        self.X, self.y = X, y
+        self.X, self.y = csr_of(X) if sparse.issparse(X) else X, y
         self.classes, self.kind = classes, kind
         self.held_out = held_out
         self.incremental = incremental
@@ -127,6 +128,7 @@ class Fit:
             estimator._solver_code(),
             estimator._settings(dtype),
             key,
+            sparse.issparse(self.X),
         )
 
     def _learning_rate(self):

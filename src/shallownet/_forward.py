@@ -1,16 +1,24 @@
 """Forward propagation from the matrices that users see: probabilities and hidden activations."""
 
 import numpy as np
+from scipy import sparse
 
 from ._network import matrices
 from .kernels.compiling import thread_limit, threads
-from .kernels.prediction import hidden_activations_serial, predict_parallel, predict_serial
+from .kernels.prediction import (
+    hidden_activations_serial,
+    predict_parallel,
+    predict_serial,
+    predict_sparse,
+)
 
 ROWS_PER_THREAD = 2**13  # a prediction with fewer rows for each thread is done by one
 
 
 def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
     """Return the probabilities of each row of X: (n, 2) for one logistic output, else (n, n_outputs)."""
+    if sparse.issparse(X):
+        return _sparse_probabilities(X, coefs, intercepts, activation, output, slope)
     n, dtype = len(X), coefs[0].dtype
     w1, b1, w2, b2 = matrices(coefs, intercepts, dtype)
     out = np.empty((n, max(2, w2.shape[1])), dtype)
@@ -28,9 +36,39 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
 def hidden_activations(X, coefs, intercepts, activation, slope):
     """Return the hidden layer's output for each row of X, (n, n_hidden)."""
     w1, b1, w2, b2 = matrices(coefs, intercepts, coefs[0].dtype)
-    out = np.empty((len(X), w1.shape[1]), w1.dtype)
+    out = np.empty((X.shape[0], w1.shape[1]), w1.dtype)
+    if sparse.issparse(X):
+        _fill_sparse(X, w1, b1, w2, b2, activation, 0, slope, True, out)
+        return out
     hidden_activations_serial(0, len(X), X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, slope, out)
     return out
+
+
+def _sparse_probabilities(X, coefs, intercepts, activation, output, slope):
+    w1, b1, w2, b2 = matrices(coefs, intercepts, coefs[0].dtype)
+    out = np.empty((X.shape[0], max(2, w2.shape[1])), w1.dtype)
+    _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
+    return out
+
+
+def _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, hidden, out):
+    X = csr_of(X)
+    indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
+    arguments = w1, b1, w2, b2, activation, output, slope, hidden, out
+    predict_sparse(X.data.ctypes.data, indptr, indices, *arguments)
+
+
+def csr_of(X):
+    """Return sparse X as CSR, its indices checked: the kernels follow them without a test.
+
+    Raises
+    ------
+    ValueError
+        If the index of a feature or a row lies outside of the shape.
+    """
+    X = X.tocsr()
+    X.check_format(full_check=True)
+    return X
 
 
 def thread_count(n_jobs):

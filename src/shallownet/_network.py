@@ -5,34 +5,23 @@ from time import perf_counter
 import numpy as np
 
 from ._pace import Pace
+from ._workspace import REGISTER_BYTES, dense_workspace, sparse_workspace, zeros
 from .kernels.compiling import threads
-from .kernels.epoch import train_parallel, train_serial
-from .kernels.panels import layout, pack, round_up, unpack
-from .kernels.plan import TILE, Buffers, Plan, Settings
+from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
+from .kernels.panels import layout, pack, unpack
+from .kernels.plan import Buffers, Plan
 
-REGISTER_BYTES = 64
-WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
-MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
-SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
+UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
 
-_parallel_ready: set = set()  # the dtypes whose parallel copy this process has compiled or loaded
+# The dtypes, and whether X is sparse, for which this process has compiled or loaded the parallel copy.
+_parallel_ready: set = set()
 
-
-def zeros(count, dtype):
-    """Return zeros that begin at a border of registers, so that no load of lanes straddles two cache lines."""
-    dtype = np.dtype(dtype)
-    spare = REGISTER_BYTES // dtype.itemsize
-    array = np.zeros(count + spare, dtype)
-    start = -array.ctypes.data % REGISTER_BYTES // dtype.itemsize
-    return array[start : start + count]
-
-
-def shares_of(batch_size):
-    """Return into how many shares a batch is divided: a power of two that depends on its size alone."""
-    shares = 1
-    while shares < MOST_SHARES and batch_size >= 2 * shares * SMALLEST_SHARE:
-        shares *= 2
-    return 2 if shares == 1 and batch_size >= SMALLEST_SHARE else shares
+_TRAIN = {
+    (False, False): train_serial,
+    (False, True): train_parallel,
+    (True, False): train_sparse_serial,
+    (True, True): train_sparse_parallel,
+}
 
 
 class Network:
@@ -48,13 +37,16 @@ class Network:
         The numbers of the fit; ``rate`` is replaced in each epoch.
     key : int
         The key of dropout's random numbers.
+    sparse : bool
+        Whether X will be sparse.
     """
 
-    def __init__(self, coefs, intercepts, activation, output, solver, settings, key=1):
+    def __init__(self, coefs, intercepts, activation, output, solver, settings, key=1, sparse=False):
         (n_features, n_hidden), n_outputs = coefs[0].shape, coefs[1].shape[1]
         self.dtype = coefs[0].dtype
         self.lanes = REGISTER_BYTES // self.dtype.itemsize
-        self.sizes = layout(n_features, n_hidden, n_outputs, self.lanes)
+        self.sparse = sparse
+        self.sizes = layout(n_features, n_hidden, n_outputs, self.lanes, sparse)
         self.codes = activation, output, solver
         self.settings = settings
         self.key = key
@@ -104,7 +96,7 @@ class Network:
 
         Parameters
         ----------
-        X : ndarray of shape (n, n_features), of the network's dtype, in any memory layout
+        X : ndarray of shape (n, n_features), of the network's dtype, in any memory layout, or CSR matrix
         targets : ndarray of shape (n, m): class indices, or 0 and 1 for each output
         sample_weight : ndarray of shape (n,) or None
         rows : ndarray of shape (n_samples,) of intp, or None
@@ -115,39 +107,20 @@ class Network:
         n_threads : int
             The most threads to use.
         """
-        s, lanes, dtype = self.sizes, self.lanes, self.dtype
+        s = self.sizes
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
         self._X, self._rows = X, rows  # kept alive: the kernels know only the address of X
-        shares = shares_of(batch_size)
-        row_bytes = (s.feature_rows + 2 * s.panels * lanes + s.output_rows) * dtype.itemsize
-        cap = max(TILE, WORKSPACE_BYTES // row_bytes // TILE * TILE)
-        rows = min(cap, round_up(-(-batch_size // shares), TILE))
-        self.block = shares * rows
-        self._parts = min(n_threads, shares)
-        units = s.panels * (s.feature_rows + s.output_rows) * lanes // (6 * lanes)
-        living = zeros(lanes, dtype)
-        living[: s.hidden % lanes or lanes] = 1
-        x = zeros(self._parts * rows * s.feature_rows, dtype)
-        x[s.features :: s.feature_rows] = 1
-        each = self._parts * rows
+        lay_out = sparse_workspace if self.sparse else dense_workspace
+        self._workspace = lay_out(X, s, self.dtype, batch_size, n_threads)
+        weighted = sample_weight is not None
         self._buffers = Buffers(
             theta=self.theta,
             first=self.first,
             second=self.second,
-            gradient=zeros(shares * s.size, dtype),
-            squares=zeros(round_up(units, lanes), dtype),
-            share_losses=zeros(shares, dtype),
-            targets=np.ascontiguousarray(targets, dtype),
-            weights=zeros(0, dtype) if sample_weight is None else np.ascontiguousarray(sample_weight, dtype),
-            living=living,
-            x=x,
-            a1=zeros(each * s.panels * lanes, dtype),
-            d1=zeros(each * s.panels * lanes, dtype),
-            z2=zeros(each * s.output_rows, dtype),
-            y=zeros(each * targets.shape[1], dtype),
-            weight=zeros(each, dtype),
-            losses=zeros(each, dtype),
+            targets=np.ascontiguousarray(targets, self.dtype),
+            weights=np.ascontiguousarray(sample_weight if weighted else [], self.dtype),
+            **self._workspace.buffers,
         )
         self._addresses = np.array([array.ctypes.data for array in self._buffers])
         activation, output, solver = self.codes
@@ -156,22 +129,25 @@ class Network:
             output=output,
             solver=solver,
             targets=targets.shape[1],
-            shares=shares,
-            rows=rows,
-            units=units,
-            weighted=sample_weight is not None,
+            weighted=weighted,
             ordered=False,
-            x_address=X.ctypes.data,
-            x_row=X.strides[0],
-            x_column=X.strides[1],
             order_address=0,
             seen=0,
             key=self.key,
+            **self._workspace.plan,
         )
-        operations = 6 * s.hidden * (s.features + s.outputs)
-        whole = operations * self.n_samples * epochs
-        ready = self.dtype in _parallel_ready
-        self.pace = Pace(operations, min(batch_size, self.block), whole, self._parts > 1, ready)
+        self.block = self._workspace.block
+        operations = 6 * s.hidden * ((X.nnz // max(1, X.shape[0]) if self.sparse else s.features) + s.outputs)
+        per_step = min(batch_size, self.block)
+        if self.sparse:
+            operations += UPDATE_OPERATIONS * s.size // per_step  # what a step costs however few its nonzeros
+        self.pace = Pace(
+            operations,
+            per_step,
+            operations * self.n_samples * epochs,
+            self._workspace.parts > 1,
+            (self.dtype, self.sparse) in _parallel_ready,
+        )
 
     def train_epoch(self, order, rate, step, seen=0):
         """Train on all examples once; return the mean over examples of their batches' losses.
@@ -201,11 +177,12 @@ class Network:
         while begin < n:
             parallel, places = self.pace.next_call(n - begin)
             end = self._border(begin, places)
-            with threads(self._parts if parallel else 1) as allowed:
-                train, parts = (train_parallel, self._parts) if allowed else (train_serial, 1)
-                if allowed and self.dtype not in _parallel_ready:
+            with threads(self._workspace.parts if parallel else 1) as allowed:
+                train = _TRAIN[self.sparse, allowed]
+                parts = self._workspace.parts if allowed else 1
+                if allowed and (self.dtype, self.sparse) not in _parallel_ready:
                     train(0, 0, self.batch_size, n, step, loss, parts, *arguments)  # compiles, or loads from the cache
-                    _parallel_ready.add(self.dtype)
+                    _parallel_ready.add((self.dtype, self.sparse))
                 start = perf_counter()
                 loss = train(begin, end, self.batch_size, n, step, loss, parts, *arguments)
                 self.pace.record(parallel, end - begin, perf_counter() - start)

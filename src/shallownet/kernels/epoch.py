@@ -20,6 +20,7 @@ from .examples import propagate, row_of
 from .lanes import lane_count, numbers, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
 from .plan import BUFFERS, ORDER, PLAN, SETTINGS, Buffers, Plan, Settings
+from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
 from .weights import add_gradient, sum_of, update_weights
 
@@ -43,6 +44,16 @@ def rate_of_step(step, plan, settings):
         correction = math.sqrt(1.0 - settings.decay_2**step) / (1.0 - settings.decay_1**step)
         return settings.rate * correction
     return settings.rate
+
+
+@kernel
+def loss_of_step(size, weight_sum, buffers, plan, settings):
+    """Return the loss of a batch before its update, times its size."""
+    data_loss = 0.0
+    for share in range(plan.shares):
+        data_loss += buffers.share_losses[share]
+    penalty = 0.5 * settings.alpha * sum_of(buffers.squares, 0, plan.units)
+    return (data_loss + penalty) / weight_sum * size
 
 
 @kernel
@@ -103,6 +114,57 @@ def weights_phase(part, parts, weight_sum, rate, addresses, sizes, plan, setting
     update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings)
 
 
+@kernel
+def sparse_examples_phase(part, parts, position, count, fresh, addresses, sizes, plan, settings, like):
+    """Do this part of the tiles of ``count`` examples of sparse X; they share one workspace."""
+    order = pointer_at(plan[ORDER], sizes)
+    buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
+    sparse_propagate(part, parts, position, count, order, buffers, sizes, plan, settings)
+
+
+@kernel
+def sparse_weights_phase(
+    part, parts, position, count, fresh, done, weight_sum, rate, addresses, sizes, plan, settings, like
+):
+    """Do this part of the weights for sparse X."""
+    order = pointer_at(plan[ORDER], sizes)
+    buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
+    sparse_weights(
+        part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings
+    )
+    if part == parts - 1:
+        before = 0.0 if fresh else buffers.share_losses[0]
+        buffers.share_losses[0] = before + sum_of(buffers.losses, 0, count)
+
+
+@serial_and_parallel
+def train_sparse(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, settings, like):
+    """Do what ``train`` does, for sparse X; the weights' phase follows each block of examples."""
+    order = pointer_at(plan[ORDER], sizes)
+    buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
+    while begin < end:
+        start = begin // batch * batch
+        size = min(batch, n - start)
+        count = min(names.rows, start + size - begin)
+        fresh, done = begin == start, begin + count == start + size
+        for part in prange(parts):
+            sparse_examples_phase(
+                part, parts, begin, count, fresh, addresses, sizes, plan, settings, like
+            )
+        weight_sum = weight_of_batch(start, size, order, buffers, names) if done else 1.0
+        done = done and weight_sum > 0.0
+        rate = rate_of_step(step + start // batch + 1, names, constants)
+        for part in prange(parts):
+            sparse_weights_phase(
+                part, parts, begin, count, fresh, done, weight_sum, rate,
+                addresses, sizes, plan, settings, like,
+            )  # fmt: skip
+        begin += count
+        if done:
+            loss += loss_of_step(size, weight_sum, buffers, names, constants)
+    return loss
+
+
 @serial_and_parallel
 def train(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, settings, like):
     """Train on the places begin..end of an epoch of n places; ``step`` updates were done before the epoch.
@@ -131,12 +193,9 @@ def train(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, setti
         rate = rate_of_step(step + start // batch + 1, names, constants)
         for part in prange(parts):
             weights_phase(part, parts, weight_sum, rate, addresses, sizes, plan, settings, like)
-        data_loss = 0.0
-        for share in range(names.shares):
-            data_loss += buffers.share_losses[share]
-        penalty = 0.5 * constants.alpha * sum_of(buffers.squares, 0, names.units)
-        loss += (data_loss + penalty) / weight_sum * size
+        loss += loss_of_step(size, weight_sum, buffers, names, constants)
     return loss
 
 
 train_serial, train_parallel = train
+train_sparse_serial, train_sparse_parallel = train_sparse

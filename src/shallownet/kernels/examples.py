@@ -40,16 +40,19 @@ def copy_row(source, column_stride, size, x, place, features):
 
 
 @kernel
-def copy_examples(position, start, stop, order, buffers, sizes, plan):
-    """Copy the examples at places position + start.. of the order to start.. of the block; OUT buffers.
-
-    What only fills up the tile weighs 0.
-    """
+def copy_rows(position, start, stop, order, buffers, sizes, plan):
+    """Copy the rows of X at places position + start.. of the order to start.. of the workspace. OUT x."""
     size = 64 // lane_count(buffers.x)
     for t in range(start, stop):
-        row = row_of(order, plan.ordered, position + t)
-        source = plan.x_address + row * plan.x_row
+        source = plan.x_address + row_of(order, plan.ordered, position + t) * plan.x_row
         copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
+
+
+@kernel
+def copy_targets(position, start, stop, order, buffers, plan):
+    """Copy targets and weights of the same examples; what only fills up the tile weighs 0. OUT y, weight."""
+    for t in range(start, stop):
+        row = row_of(order, plan.ordered, position + t)
         for i in range(plan.targets):
             buffers.y[i * plan.rows + t] = buffers.targets[row * plan.targets + i]
         buffers.weight[t] = buffers.weights[row] if plan.weighted else 1.0
@@ -78,15 +81,22 @@ def drop_units(position, start, stop, buffers, sizes, plan, dropout):
 
 
 @kernel
-def hidden_layer(start, stop, buffers, sizes, plan, slope):
-    """Compute activations and derivatives of the examples start..stop of the workspace. OUT a1, d1."""
+def hidden_product(start, stop, buffers, sizes, plan):
+    """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
     gap = plan.rows * lanes
     multiply(
         buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
-        buffers.theta, ZERO, sizes.panel, sizes.panels,
+        buffers.theta, ZERO, sizes.w1_gap, sizes.panels,
         buffers.a1, start * lanes, gap, SET,
     )  # fmt: skip
+
+
+@kernel
+def activate_units(start, stop, buffers, sizes, plan, slope):
+    """Compute activations and derivatives of the examples start..stop from their z1. INOUT a1; OUT d1."""
+    lanes = lane_count(buffers.theta)
+    gap = plan.rows * lanes
     for j in range(sizes.panels):
         first = j * gap + start * lanes
         last = j * gap + stop * lanes
@@ -104,34 +114,41 @@ def output_probabilities(start, stop, buffers, sizes, plan):
     lanes = lane_count(buffers.theta)
     output_layer(
         buffers.a1, start, stop, plan.rows * lanes,
-        buffers.theta, sizes.feature_rows * lanes, sizes.panel, sizes.panels,
+        buffers.theta, sizes.w2, sizes.w2_gap, sizes.panels,
         sizes.outputs, buffers.z2, plan.rows,
     )  # fmt: skip
-    b2 = sizes.panels * sizes.panel
-    probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, b2, start, stop)
+    probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
 
 
 @kernel
 def propagate(position, count, order, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order."""
-    lanes = lane_count(buffers.theta)
     for start in range(0, count, TILE):
         stop = min(count, start + TILE)
-        copy_examples(position, start, stop, order, buffers, sizes, plan)
-        hidden_layer(start, stop, buffers, sizes, plan, settings.slope)
-        if settings.dropout > 0.0:
-            drop_units(position, start, stop, buffers, sizes, plan, settings.dropout)
-        output_probabilities(start, stop, buffers, sizes, plan)
-        cross_entropy(
-            plan.output, buffers.z2, plan.rows, sizes.outputs,
-            buffers.y, buffers.weight, buffers.losses, settings.clip, settings.smoothing, start, stop,
-        )  # fmt: skip
-        for k in range(sizes.outputs):
-            # rows that only fill up the products' blocks have no delta
-            for t in range(stop, start + TILE):
-                buffers.z2[k * plan.rows + t] = 0.0
-        multiply(
-            buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
-            buffers.theta, sizes.feature_rows * lanes, sizes.panel, sizes.panels,
-            buffers.d1, start * lanes, plan.rows * lanes, SCALE,
-        )  # fmt: skip
+        copy_rows(position, start, stop, order, buffers, sizes, plan)
+        hidden_product(start, stop, buffers, sizes, plan)
+        finish_tile(position, start, stop, order, buffers, sizes, plan, settings)
+
+
+@kernel
+def finish_tile(position, start, stop, order, buffers, sizes, plan, settings):
+    """Go on from z1 to the deltas and losses of the examples start..stop. INOUT buffers."""
+    lanes = lane_count(buffers.theta)
+    copy_targets(position, start, stop, order, buffers, plan)
+    activate_units(start, stop, buffers, sizes, plan, settings.slope)
+    if settings.dropout > 0.0:
+        drop_units(position, start, stop, buffers, sizes, plan, settings.dropout)
+    output_probabilities(start, stop, buffers, sizes, plan)
+    cross_entropy(
+        plan.output, buffers.z2, plan.rows, sizes.outputs,
+        buffers.y, buffers.weight, buffers.losses, settings.clip, settings.smoothing, start, stop,
+    )  # fmt: skip
+    for k in range(sizes.outputs):
+        # rows that only fill up the products' blocks have no delta
+        for t in range(stop, start + TILE):
+            buffers.z2[k * plan.rows + t] = 0.0
+    multiply(
+        buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
+        buffers.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+        buffers.d1, start * lanes, plan.rows * lanes, SCALE,
+    )  # fmt: skip

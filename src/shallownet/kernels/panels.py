@@ -5,6 +5,9 @@ one for the intercept b1 (the batch's rows end in a 1 for it), then W2, one row 
 padded with zero rows to the products' unit, and the last panel with zero units; they stay zero. Panels lie one
 after the other in the flat array ``theta``, the intercepts b2 behind them. Moments and gradients have the same
 layout.
+
+For sparse X, whose rows meet few features, the rows of W1 that belong to one feature lie together over all panels,
+and the panels hold only W2.
 """
 
 from typing import NamedTuple
@@ -15,10 +18,10 @@ from .layers import UNIT
 
 
 class Layout(NamedTuple):
-    """The sizes of a network in panels: counts, and ``panel`` and ``size`` in numbers.
+    """The sizes of a network and the places of its weights in theta, counted in numbers.
 
-    ``feature_rows`` and ``output_rows`` are the padded rows of W1 with b1 and of W2 in a panel; ``panel`` is the
-    length of a panel, ``size`` that of theta.
+    ``feature_rows`` and ``output_rows`` are the padded rows of W1 with b1 and of W2. Row f of W1 in panel j is at
+    ``f * w1_row + j * w1_gap``, row k of W2 at ``w2 + j * w2_gap + k * lanes``, b2 at ``b2``.
     """
 
     features: int
@@ -27,7 +30,11 @@ class Layout(NamedTuple):
     feature_rows: int
     output_rows: int
     panels: int
-    panel: int
+    w1_row: int
+    w1_gap: int
+    w2: int
+    w2_gap: int
+    b2: int
     size: int
 
 
@@ -41,21 +48,23 @@ def round_up(number, unit):
 
 
 @plain
-def layout(features, hidden, outputs, lanes):
-    """Return the Layout of a network for a dtype with that many lanes."""
+def layout(features, hidden, outputs, lanes, by_feature):
+    """Return the Layout of a network for a dtype with that many lanes; ``by_feature`` is that for sparse X."""
     feature_rows = round_up(features + 1, UNIT)
     output_rows = round_up(outputs, UNIT)
     panels = -(-hidden // lanes)
-    panel = (feature_rows + output_rows) * lanes
+    if by_feature:
+        w1_row, w1_gap = panels * lanes, lanes
+        w2, w2_gap = (features + 1) * panels * lanes, output_rows * lanes
+    else:
+        w1_row, w1_gap = lanes, (feature_rows + output_rows) * lanes
+        w2, w2_gap = feature_rows * lanes, w1_gap
+    b2 = panels * (feature_rows + output_rows) * lanes
+    if by_feature:
+        b2 = w2 + panels * w2_gap
+    size = b2 + round_up(outputs, lanes)
     return Layout(
-        features,
-        hidden,
-        outputs,
-        feature_rows,
-        output_rows,
-        panels,
-        panel,
-        panels * panel + round_up(outputs, lanes),
+        features, hidden, outputs, feature_rows, output_rows, panels, w1_row, w1_gap, w2, w2_gap, b2, size
     )
 
 
@@ -68,15 +77,15 @@ def pack(w1, b1, w2, b2, theta, sizes):
     sizes = Layout(*numbers(sizes, LAYOUT))
     lanes = lane_count(pointer(theta))
     for h in range(sizes.hidden):
-        place = h // lanes * sizes.panel + h % lanes
+        place = h // lanes * sizes.w1_gap + h % lanes
         for f in range(sizes.features):
-            theta[place + f * lanes] = w1[f, h]
-        theta[place + sizes.features * lanes] = b1[h]
-        place += sizes.feature_rows * lanes
+            theta[place + f * sizes.w1_row] = w1[f, h]
+        theta[place + sizes.features * sizes.w1_row] = b1[h]
+        place = sizes.w2 + h // lanes * sizes.w2_gap + h % lanes
         for k in range(sizes.outputs):
             theta[place + k * lanes] = w2[h, k]
     for k in range(sizes.outputs):
-        theta[sizes.panels * sizes.panel + k] = b2[k]
+        theta[sizes.b2 + k] = b2[k]
 
 
 @entry
@@ -88,12 +97,12 @@ def unpack(theta, w1, b1, w2, b2, sizes):
     sizes = Layout(*numbers(sizes, LAYOUT))
     lanes = lane_count(pointer(theta))
     for h in range(sizes.hidden):
-        place = h // lanes * sizes.panel + h % lanes
+        place = h // lanes * sizes.w1_gap + h % lanes
         for f in range(sizes.features):
-            w1[f, h] = theta[place + f * lanes]
-        b1[h] = theta[place + sizes.features * lanes]
-        place += sizes.feature_rows * lanes
+            w1[f, h] = theta[place + f * sizes.w1_row]
+        b1[h] = theta[place + sizes.features * sizes.w1_row]
+        place = sizes.w2 + h // lanes * sizes.w2_gap + h % lanes
         for k in range(sizes.outputs):
             w2[h, k] = theta[place + k * lanes]
     for k in range(sizes.outputs):
-        b2[k] = theta[sizes.panels * sizes.panel + k]
+        b2[k] = theta[sizes.b2 + k]

@@ -49,6 +49,10 @@ class Plan(NamedTuple):
     of a thread's workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
     an order other than that of the rows; and the data: X by address and strides in bytes, the order by address;
     for dropout the examples seen before this epoch and the key of the random numbers.
+
+    For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
+    indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
+   
     """
 
     activation: int
@@ -66,6 +70,8 @@ class Plan(NamedTuple):
     order_address: int
     seen: int
     key: int
+    entries: int
+    ends: int
 
 
 class Settings(NamedTuple):

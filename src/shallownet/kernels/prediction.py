@@ -4,11 +4,12 @@ import numpy as np
 from numba import prange
 
 from .compiling import entry, kernel, serial_and_parallel
-from .examples import copy_row, hidden_layer, output_probabilities
+from .examples import activate_units, copy_row, hidden_product, output_probabilities
 from .lanes import keep, lane_count, numbers, pointer
 from .loss import OUTPUT_LOGISTIC
 from .panels import LAYOUT, Layout, layout, pack
 from .plan import TILE, Buffers, Plan
+from .sparse import sparse_hidden_product
 
 
 @kernel
@@ -28,7 +29,7 @@ def workspace(x_address, x_row, x_column, theta, sizes, activation, output):
         weights, weights, weights, weights, weights, weights, weights, weights,
         pointer(living), pointer(x), pointer(a1), pointer(d1), work, work, work, work,
     )  # fmt: skip
-    plan = Plan(activation, output, 0, 0, 1, TILE, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0)
+    plan = Plan(activation, output, 0, 0, 1, TILE, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0)
     return (x, a1, d1, z2, living), buffers, plan
 
 
@@ -38,7 +39,8 @@ def forward(first, count, buffers, sizes, plan, slope, size):
     for t in range(count):
         source = plan.x_address + (first + t) * plan.x_row
         copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
-    hidden_layer(0, count, buffers, sizes, plan, slope)
+    hidden_product(0, count, buffers, sizes, plan)
+    activate_units(0, count, buffers, sizes, plan, slope)
 
 
 @kernel
@@ -50,20 +52,35 @@ def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activati
         count = min(TILE, end - first)
         forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
         output_probabilities(0, count, buffers, sizes, plan)
-        for t in range(count):
-            if output == OUTPUT_LOGISTIC and sizes.outputs == 1:
-                out[first + t, 0] = 1.0 - buffers.z2[t]
-                out[first + t, 1] = buffers.z2[t]
-            else:
-                for k in range(sizes.outputs):
-                    out[first + t, k] = buffers.z2[k * TILE + t]
+        copy_probabilities(first, count, output, buffers, sizes, out)
     keep(arrays)
+
+
+@kernel
+def copy_probabilities(first, count, output, buffers, sizes, out):
+    """Copy a tile's probabilities to rows first.. of out (rows, classes or labels); OUT out."""
+    for t in range(count):
+        if output == OUTPUT_LOGISTIC and sizes.outputs == 1:
+            out[first + t, 0] = 1.0 - buffers.z2[t]
+            out[first + t, 1] = buffers.z2[t]
+        else:
+            for k in range(sizes.outputs):
+                out[first + t, k] = buffers.z2[k * TILE + t]
+
+
+@kernel
+def copy_hidden(first, count, buffers, sizes, out):
+    """Copy a tile's hidden activations to rows first.. of out (rows, hidden); OUT out."""
+    lanes = lane_count(buffers.a1)
+    for t in range(count):
+        for h in range(sizes.hidden):
+            out[first + t, h] = buffers.a1[(h // lanes * TILE + t) * lanes + h % lanes]
 
 
 @kernel
 def packed(w1, b1, w2, b2):
     """Return theta and the numbers of its layout."""
-    sizes = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1))))
+    sizes = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1)), False))
     theta = np.zeros(sizes[-1], w1.dtype)
     pack(w1, b1, w2, b2, theta, sizes)
     return theta, sizes
@@ -96,11 +113,35 @@ def hidden_activations_serial(begin, end, x_address, x_row, x_column, w1, b1, w2
     theta, numbers_of_layout = packed(w1, b1, w2, b2)
     sizes = Layout(*numbers(numbers_of_layout, LAYOUT))
     arrays, buffers, plan = workspace(x_address, x_row, x_column, theta, sizes, activation, 0)
-    lanes = lane_count(buffers.a1)
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
         forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
-        for t in range(count):
-            for h in range(sizes.hidden):
-                out[first + t, h] = buffers.a1[(h // lanes * TILE + t) * lanes + h % lanes]
+        copy_hidden(first, count, buffers, sizes, out)
+    keep((arrays, theta))
+
+
+@entry
+def predict_sparse(x_address, indptr, indices, w1, b1, w2, b2, activation, output, slope, hidden, out):
+    """Set out to the class probabilities of the rows of sparse X (CSR), or to the hidden layer if ``hidden``.
+
+    IN indptr, indices, w1, b1, w2, b2; OUT out (rows, 2) for one logistic output, else (rows, outputs); or
+    (rows, hidden units).
+    """
+    lanes = lane_count(pointer(w1))
+    layout_numbers = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lanes, True))
+    sizes = Layout(*numbers(layout_numbers, LAYOUT))
+    theta = np.zeros(sizes.size, w1.dtype)
+    pack(w1, b1, w2, b2, theta, layout_numbers)
+    rows, columns = indptr.ctypes.data, indices.ctypes.data
+    arrays, buffers, plan = workspace(x_address, rows, columns, theta, sizes, activation, output)
+    order = pointer(indptr)
+    for first in range(0, out.shape[0], TILE):
+        count = min(TILE, out.shape[0] - first)
+        sparse_hidden_product(first, 0, count, order, buffers, sizes, plan)
+        activate_units(0, count, buffers, sizes, plan, slope)
+        if hidden:
+            copy_hidden(first, count, buffers, sizes, out)
+        else:
+            output_probabilities(0, count, buffers, sizes, plan)
+            copy_probabilities(first, count, output, buffers, sizes, out)
     keep((arrays, theta))

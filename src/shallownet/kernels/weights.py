@@ -20,17 +20,22 @@ def add_gradient(count, fresh, buffers, sizes, plan):
     multiply(
         buffers.x, ZERO, ONE, sizes.feature_rows, sizes.feature_rows, count,
         buffers.d1, ZERO, gap, sizes.panels,
-        buffers.gradient, ZERO, sizes.panel, mode,
+        buffers.gradient, ZERO, sizes.w1_gap, mode,
     )  # fmt: skip
+    add_output_gradient(count, fresh, buffers, sizes, plan)
+
+
+@kernel
+def add_output_gradient(count, fresh, buffers, sizes, plan):
+    """Sum the gradient of W2 and b2. INOUT gradient."""
     multiply(
         buffers.z2, ZERO, plan.rows, ONE, sizes.output_rows, count,
-        buffers.a1, ZERO, gap, sizes.panels,
-        buffers.gradient, sizes.feature_rows * lanes, sizes.panel, mode,
+        buffers.a1, ZERO, plan.rows * lane_count(buffers.a1), sizes.panels,
+        buffers.gradient, sizes.w2, sizes.w2_gap, SET if fresh else ADD,
     )  # fmt: skip
-    b2 = sizes.panels * sizes.panel
     for k in range(sizes.outputs):
-        before = 0.0 if fresh else buffers.gradient[b2 + k]
-        buffers.gradient[b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)
+        before = 0.0 if fresh else buffers.gradient[sizes.b2 + k]
+        buffers.gradient[sizes.b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)
 
 
 @kernel
@@ -42,8 +47,7 @@ def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings
             unit // units, unit % units * UNIT, weight_sum, rate, buffers, sizes, plan, settings
         )
     if part == parts - 1:
-        b2 = sizes.panels * sizes.panel
-        update_range(b2, sizes.size, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
+        update_range(sizes.b2, sizes.size, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
 
 
 @kernel
@@ -54,11 +58,11 @@ def update_unit(j, row, weight_sum, rate, buffers, sizes, plan, settings):
     """
     lanes = lane_count(buffers.theta)
     end = sizes.features if row < sizes.feature_rows else sizes.feature_rows + sizes.outputs
-    first = j * sizes.panel + row * lanes
-    last = j * sizes.panel + min(row + UNIT, end) * lanes
+    first = j * sizes.w1_gap + row * lanes
+    last = j * sizes.w1_gap + min(row + UNIT, end) * lanes
     squares = update_range(first, last, settings.alpha, weight_sum, rate, buffers, sizes, plan, settings)
     if row <= sizes.features < row + UNIT:
-        first = j * sizes.panel + sizes.features * lanes
+        first = j * sizes.w1_gap + sizes.features * lanes
         update_range(first, first + lanes, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
     return squares
 

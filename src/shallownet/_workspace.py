@@ -1,0 +1,124 @@
+"""The buffers that training needs beside X, sized so that they stay in the second cache whatever the batch."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .kernels.layers import UNIT
+from .kernels.panels import round_up
+from .kernels.plan import TILE
+
+REGISTER_BYTES = 64
+WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
+SPARSE_WORKSPACE_BYTES = 4 * WORKSPACE_BYTES  # shared by all threads
+MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
+SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
+
+
+class Workspace(NamedTuple):
+    """A workspace: the kernels' buffers and integers by name, examples in a block, threads that can share it.
+
+    ``owned`` are the arrays that only their addresses in the plan refer to.
+    """
+
+    buffers: dict[str, np.ndarray]
+    plan: dict[str, int]
+    block: int
+    parts: int
+    owned: Any
+
+
+def zeros(count, dtype):
+    """Return zeros that begin at a border of registers, so that no load of lanes straddles two cache lines."""
+    dtype = np.dtype(dtype)
+    spare = REGISTER_BYTES // dtype.itemsize
+    array = np.zeros(count + spare, dtype)
+    start = -array.ctypes.data % REGISTER_BYTES // dtype.itemsize
+    return array[start : start + count]
+
+
+def shares_of(batch_size):
+    """Return into how many shares a batch is divided: a power of two that depends on its size alone."""
+    shares = 1
+    while shares < MOST_SHARES and batch_size >= 2 * shares * SMALLEST_SHARE:
+        shares *= 2
+    return 2 if shares == 1 and batch_size >= SMALLEST_SHARE else shares
+
+
+def dense_workspace(X, sizes, dtype, batch_size, n_threads):
+    """Return the Workspace for dense X: each share of a batch has its gradient, each thread a workspace."""
+    lanes = REGISTER_BYTES // dtype.itemsize
+    shares = shares_of(batch_size)
+    row = sizes.feature_rows + 2 * sizes.panels * lanes + sizes.output_rows
+    rows = _rows(WORKSPACE_BYTES // (row * dtype.itemsize), -(-batch_size // shares))
+    parts = min(n_threads, shares)
+    units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
+    x = zeros(parts * rows * sizes.feature_rows, dtype)
+    x[sizes.features :: sizes.feature_rows] = 1
+    buffers = {
+        "gradient": zeros(shares * sizes.size, dtype),
+        "squares": zeros(round_up(units, lanes), dtype),
+        "share_losses": zeros(shares, dtype),
+        "x": x,
+        **_of_examples(sizes, parts * rows, lanes, dtype),
+    }
+    plan = {
+        "shares": shares,
+        "rows": rows,
+        "units": units,
+        "x_address": X.ctypes.data,
+        "x_row": X.strides[0],
+        "x_column": X.strides[1],
+        "entries": 0,
+        "ends": 0,
+    }
+    return Workspace(buffers, plan, shares * rows, parts, None)
+
+
+def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
+    """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part."""
+    lanes = REGISTER_BYTES // dtype.itemsize
+    row = 2 * sizes.panels * lanes + sizes.output_rows
+    rows = _rows(SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize), batch_size)
+    units = sizes.features + sizes.panels
+    indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
+    nonzeros = -np.sort(-np.diff(indptr))[:rows].sum()  # no block has more
+    entries, ends = np.zeros(nonzeros, np.int64), np.zeros(sizes.features, np.int64)
+    buffers = {
+        "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
+        "squares": zeros(round_up(units, lanes), dtype),
+        "share_losses": zeros(1, dtype),
+        "x": zeros(nonzeros, dtype),
+        **_of_examples(sizes, rows, lanes, dtype),
+    }
+    plan = {
+        "shares": 1,
+        "rows": rows,
+        "units": units,
+        "x_address": X.data.ctypes.data,
+        "x_row": indptr.ctypes.data,
+        "x_column": indices.ctypes.data,
+        "entries": entries.ctypes.data,
+        "ends": ends.ctypes.data,
+    }
+    return Workspace(buffers, plan, rows, n_threads, (indptr, indices, entries, ends))
+
+
+def _rows(fitting, needed):
+    """Return the rows of a workspace: as many as fit, no more than are needed, in whole tiles."""
+    return min(max(TILE, fitting // TILE * TILE), round_up(needed, TILE))
+
+
+def _of_examples(sizes, rows, lanes, dtype):
+    """Return the buffers that have one place for each example of the workspace."""
+    living = zeros(lanes, dtype)
+    living[: sizes.hidden % lanes or lanes] = 1
+    return {
+        "living": living,
+        "a1": zeros(rows * sizes.panels * lanes, dtype),
+        "d1": zeros(rows * sizes.panels * lanes, dtype),
+        "z2": zeros(rows * sizes.output_rows, dtype),
+        "y": zeros(rows * sizes.outputs, dtype),  # a class takes one place, labels one each
+        "weight": zeros(rows, dtype),
+        "losses": zeros(rows, dtype),
+    }
