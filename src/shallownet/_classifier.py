@@ -292,12 +292,12 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             classes, codes = _encoded(y)
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-            result = self._trained(X, codes, classes, sample_weight, n_hidden)
+            vars(self).update(self._trained(X, codes, classes, sample_weight, n_hidden))
+            self._check_outputs(X)
         except BaseException:
             vars(self).clear()
             vars(self).update(fitted)
             raise
-        vars(self).update(result)
         return self
 
     def _trained(self, X, codes, classes, sample_weight, n_hidden):
@@ -335,7 +335,6 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             verbose=self.verbose,
         )
         coefs, intercepts = network.weights()
-        self._check_outputs(X, coefs, intercepts, out_activation)
         return {
             "classes_": classes,
             "coefs_": coefs,
@@ -348,14 +347,17 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
             "n_layers_": 3,
             "n_outputs_": n_outputs,
             "out_activation_": out_activation,
+            # a prediction takes these of the fit, whatever the parameters have become since
+            "_activation": self.activation,
+            "_activation_slope": self._slope(),
         }
 
-    def _check_outputs(self, X, coefs, intercepts, out_activation):
+    def _check_outputs(self, X):
         """Raise ValueError if the weights, though finite, are so large that the outputs are not."""
-        largest = max(np.abs(weights).max() for weights in (*coefs, *intercepts))
+        largest = max(np.abs(weights).max() for weights in self.coefs_ + self.intercepts_)
         if largest < np.finfo(X.dtype).max ** 0.25:  # products of two weights leave room for those with X
             return
-        if not np.isfinite(self._probabilities(X, coefs, intercepts, out_activation)).all():
+        if not np.isfinite(self._probabilities(X)).all():
             raise ValueError(
                 "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
                 " large values and need to be preprocessed."
@@ -422,16 +424,16 @@ class ShallowNetClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self.coefs_[0].dtype, reset=False)
-        return self._probabilities(X, self.coefs_, self.intercepts_, self.out_activation_)
+        return self._probabilities(X)
 
-    def _probabilities(self, X, coefs, intercepts, out_activation):
+    def _probabilities(self, X):
         return predict_proba(
             X,
-            coefs,
-            intercepts,
-            ACTIVATIONS[self.activation],
-            _OUTPUTS[out_activation],
-            self._slope(),
+            self.coefs_,
+            self.intercepts_,
+            ACTIVATIONS[self._activation],
+            _OUTPUTS[self.out_activation_],
+            self._activation_slope,
             thread_count(self.n_jobs),
         )
 
