@@ -60,10 +60,15 @@ class OverActivation:
 
 
 class Memory:
-    """The peak of the process, data included: with a full batch it must not be more than with a small one."""
+    """The peak of the process, data included: a full batch must not need more than a small one."""
 
     params = [["auto", "full"]]
     param_names = ["batch_size"]
+
+    def setup_cache(self):
+        """Compile in this process, as compilation takes more memory than the fit: the others load the code."""
+        for batch_size in self.params[0]:
+            fitted(*clusters(20_000, 50, "float32"), 100, 3, batch_size=batch_size)
 
     def setup(self, batch_size):
         self.X, self.y = clusters(100_000, 50, "float32")

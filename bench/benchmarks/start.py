@@ -3,7 +3,6 @@
 Each sample is a process of its own. The second text of a pair runs before the clock starts.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +45,8 @@ class FilledCache:
     def setup_cache(self):
         """Fill a folder with compiled code; asv removes it with the working directory of this call."""
         cache = str(Path("compiled").absolute())
-        subprocess.run([sys.executable, "-c", PREPARE.format(cache=cache) + FIRST_FIT], env=os.environ, check=True)
+        code = PREPARE.format(cache=cache) + FIRST_FIT
+        subprocess.run([sys.executable, "-c", code], check=True)
         return cache
 
     def timeraw_first_fit(self, cache):
