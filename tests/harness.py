@@ -285,6 +285,27 @@ def problem(n, n_features, n_hidden, n_outputs, output="softmax", weighted=False
     return Problem((W1, normal(n_hidden), W2, normal(n_outputs)), normal(n, n_features), Y, s)
 
 
+def layouts(X):
+    """Yield (name, array) with the same numbers as X, in other places of memory."""
+    n, m = X.shape
+    yield "fortran", np.asfortranarray(X)
+    yield "columns apart", np.repeat(X, 2, axis=1)[:, ::2]
+    yield "rows apart", np.repeat(X, 3, axis=0)[::3]
+    yield "rows backwards", np.ascontiguousarray(X[::-1])[::-1]
+    yield "columns backwards", np.ascontiguousarray(X[:, ::-1])[:, ::-1]
+    yield "fortran backwards", np.asfortranarray(X[::-1, ::-1])[::-1, ::-1]
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    yield "read-only", read_only
+    memory = np.zeros(X.nbytes + 1, np.uint8)
+    unaligned = memory[1:].view(X.dtype).reshape(n, m)
+    unaligned[:] = X
+    yield "unaligned", unaligned
+    record = np.zeros(n, [("flag", np.uint8), ("row", X.dtype, m), ("more", np.uint8)])
+    record["row"] = X
+    yield "fields of records", record["row"]
+
+
 class ScriptedPace:
     """Stands in for the pace of a fit: takes turns at the given calls, each (parallel, places).
 

@@ -1,3 +1,5 @@
+"""The planar flower and its companions: their values, and the textbook's run on them."""
+
 import hashlib
 import math
 

@@ -12,6 +12,7 @@ from harness import (
     ScriptedPace,
     attach,
     bits,
+    layouts,
     network,
     padding_is_zero,
     problem,
@@ -214,27 +215,6 @@ def test_nan_reaches_the_loss_and_the_weights(dtype):
 
 
 # --- the same bits --------------------------------------------------------------------------------------
-
-
-def layouts(X):
-    """Yield (name, array) with the same numbers as X, in other places of memory."""
-    n, m = X.shape
-    yield "fortran", np.asfortranarray(X)
-    yield "columns apart", np.repeat(X, 2, axis=1)[:, ::2]
-    yield "rows apart", np.repeat(X, 3, axis=0)[::3]
-    yield "rows backwards", np.ascontiguousarray(X[::-1])[::-1]
-    yield "columns backwards", np.ascontiguousarray(X[:, ::-1])[:, ::-1]
-    yield "fortran backwards", np.asfortranarray(X[::-1, ::-1])[::-1, ::-1]
-    read_only = X.copy()
-    read_only.flags.writeable = False
-    yield "read-only", read_only
-    memory = np.zeros(X.nbytes + 1, np.uint8)
-    unaligned = memory[1:].view(X.dtype).reshape(n, m)
-    unaligned[:] = X
-    yield "unaligned", unaligned
-    record = np.zeros(n, [("flag", np.uint8), ("row", X.dtype, m), ("more", np.uint8)])
-    record["row"] = X
-    yield "fields of records", record["row"]
 
 
 @pytest.mark.parametrize("n_features", [3, 37])

@@ -1,3 +1,5 @@
+"""The main job: its report, its pictures, its bar, and every error of a file or an option."""
+
 import io
 import os
 import subprocess

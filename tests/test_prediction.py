@@ -3,9 +3,8 @@
 import naive
 import numpy as np
 import pytest
-from harness import DTYPES, predict, problem
+from harness import DTYPES, layouts, predict, problem
 from naive import Model
-from test_epoch import layouts
 
 from shallownet import _forward
 

@@ -416,9 +416,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             self._checked(X),
             self.coefs_,
             self.intercepts_,
-            ACTIVATIONS[self.activation],
+            ACTIVATIONS[self._activation],
             OUTPUTS[self.out_activation_],
-            self._slope(),
+            self._activation_slope,
             thread_count(self.n_jobs),
         )
 
@@ -469,7 +469,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         """
         X = self._checked(X)
         return hidden_activations(
-            X, self.coefs_, self.intercepts_, ACTIVATIONS[self.activation], self._slope()
+            X, self.coefs_, self.intercepts_, ACTIVATIONS[self._activation], self._activation_slope
         )
 
     def _checked(self, X):

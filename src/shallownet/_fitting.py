@@ -237,7 +237,10 @@ class Fit:
             "n_layers_": 3,
             "n_outputs_": self.n_outputs,
             "out_activation_": self.out_activation,
+            # a prediction takes these of the fit, whatever the parameters have become since
             "_label_kind": self.kind,
+            "_activation": estimator.activation,
+            "_activation_slope": estimator._slope(),
             "_state": {"course": asdict(course)},
         }
         if estimator.solver == "lbfgs":
@@ -257,6 +260,6 @@ class Fit:
 
 FITTED = (
     "classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_"
-    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_ _label_kind _state"
+    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_ _label_kind _activation _activation_slope _state"
 ).split()
 """The attributes that a fit sets or, where they would be an earlier fit's, removes."""

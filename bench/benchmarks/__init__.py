@@ -1,0 +1,1 @@
+"""Benchmarks for airspeed velocity: how the library's speed, memory and accuracy change from commit to commit."""

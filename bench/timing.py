@@ -1,0 +1,118 @@
+"""Timing in alternation: every contender once a round, so that all of them meet the same state of the machine."""
+
+import gc
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+
+import numpy as np
+from load import QUIET, OthersLoad, wait_until_quiet
+from threadpoolctl import ThreadpoolController
+
+LEAST_EPOCHS = 3  # the fixed costs of a fit (validation, initial weights) are shared by at least as many
+PEAK_SIZE = 2048
+# BLAS and OpenMP threads spin for some milliseconds after their work, and would slow down whoever is next
+SETTLING_SECONDS = 0.05
+PATIENCE = 5  # seconds to wait before a round for other processes to finish
+
+
+def seconds_of(run, *arguments):
+    gc.collect()
+    sleep(SETTLING_SECONDS)
+    start = perf_counter()
+    run(*arguments)
+    return perf_counter() - start
+
+
+def alternate(runs, rounds):
+    """Time each of the named runs once a round, in an order that rotates.
+
+    Rounds in which other processes were busy are repeated, up to as many again, and the quietest are kept: the
+    choice looks at the load of the machine and never at the figures.
+
+    Returns
+    -------
+    seconds : dict of lists of float
+        By name, a figure a round.
+    others : float or None
+        The most CPUs that other processes used in a round.
+    """
+    names = list(runs)
+    measured = []
+    for i in range(2 * rounds):
+        wait_until_quiet(PATIENCE)
+        turn, load = i % len(names), OthersLoad()
+        round_seconds = {name: seconds_of(runs[name]) for name in names[turn:] + names[:turn]}
+        measured.append((load.cpus(), round_seconds))
+        if sum(not others or others < QUIET for others, _ in measured) == rounds:
+            break
+    kept = sorted(measured, key=lambda pair: pair[0] or 0)[:rounds]
+    seconds = {name: [round_seconds[name] for _, round_seconds in kept] for name in names}
+    return seconds, kept[-1][0]
+
+
+def epochs_lasting(fit, seconds):
+    """Return how many epochs take about so long, after a warm-up that compiles whatever a fit needs."""
+    fit(LEAST_EPOCHS)
+    wait_until_quiet(PATIENCE)
+    epochs = LEAST_EPOCHS
+    while (taken := seconds_of(fit, epochs)) < seconds / 2:
+        epochs = int(epochs * min(10, 1 + seconds / taken))
+    epochs = max(LEAST_EPOCHS, round(epochs * seconds / taken))
+    fit(epochs)  # a longer fit may choose other code than a short one, which has to be compiled too
+    return epochs
+
+
+def summary(values):
+    """Return median, minimum and maximum."""
+    return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+class Peak:
+    """The practical peak of the machine: a product of large square matrices by NumPy's BLAS."""
+
+    operations = 2 * PEAK_SIZE**3
+
+    def __init__(self, dtype):
+        rng = np.random.default_rng(0)
+        self.A, self.B = (rng.standard_normal((PEAK_SIZE, PEAK_SIZE)).astype(dtype) for _ in range(2))
+        self.out = np.empty_like(self.A)
+        self.blas = ThreadpoolController()
+
+    def run(self, threads):
+        with self.blas.limit(limits=threads, user_api="blas"):
+            np.dot(self.A, self.B, out=self.out)
+
+
+@contextmanager
+def limited(threads):
+    """Confine this process to so many cores, and BLAS to so many threads."""
+    confine(threads)
+    with ThreadpoolController().limit(limits=threads, user_api="blas"):
+        yield
+
+
+def confine(threads):
+    """Let this process run on so many CPUs only, of different cores where the system tells them apart.
+
+    Linux only: elsewhere a peer that takes no number of threads uses the whole machine.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    allowed = sorted(os.sched_getaffinity(0))
+    if threads > len(allowed):
+        raise ValueError(f"{threads} threads asked for, but this process may use {len(allowed)} CPUs")
+    siblings_seen = {}
+
+    def turn_in_core(cpu):
+        try:
+            core = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+        except OSError:
+            core = cpu
+        siblings_seen[core] = siblings_seen.get(core, 0) + 1
+        return siblings_seen[core]
+
+    turns = {cpu: turn_in_core(cpu) for cpu in allowed}
+    os.sched_setaffinity(0, sorted(allowed, key=lambda cpu: (turns[cpu], cpu))[:threads])

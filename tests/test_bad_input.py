@@ -1,0 +1,336 @@
+"""What cannot be fitted or predicted is a clear error, and leaves an earlier fit as it was."""
+
+import pickle
+import re
+
+import numpy as np
+import pandas
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier
+
+from shallownet import ShallowNetClassifier
+from shallownet._network import Network
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_iris(return_X_y=True)
+ONES = np.ones(len(Y))
+
+
+def with_value(array, value):
+    array = np.array(array, dtype=float)
+    array.flat[7] = value
+    return array
+
+
+DATA = {
+    "NaN in X": ((with_value(X, np.nan), Y), "Input X contains NaN"),
+    "infinity in X": ((with_value(X, np.inf), Y), "Input X contains infinity"),
+    "minus infinity in float32": ((with_value(X, -np.inf).astype(np.float32), Y), "Input X contains infinity"),
+    "X too large for float64": (
+        (X.astype(np.longdouble) * np.longdouble("1e400"), Y),
+        "Input X contains infinity",
+    ),
+    "words in X": ((np.full((len(Y), 2), "red"), Y), "could not convert string to float: .*red"),
+    "complex X": ((X * 1j, Y), "Complex data not supported"),
+    "X of one dimension": ((X[:, 0], Y), "Expected 2D array, got 1D array"),
+    "X of three dimensions": ((X[None], Y), "dim 3"),
+    "no rows": ((X[:0], Y[:0]), "0 sample"),
+    "no features": ((X[:, :0], Y), "0 feature"),
+    "fewer rows than labels": ((X[:-1], Y), r"inconsistent numbers of samples: \[149, 150\]"),
+    "fewer labels than rows": ((X, Y[:-1]), r"inconsistent numbers of samples: \[150, 149\]"),
+    "continuous y": ((X, Y + 0.5), "Unknown label type: continuous"),
+    "NaN in y": ((X, with_value(Y, np.nan)), "Input y contains NaN"),
+    "infinity in y": ((X, with_value(Y, np.inf)), "Input y contains infinity"),
+    "missing integer in y": ((X, pandas.Series(Y, dtype="Int64").where(Y > 0)), "Input y contains NaN"),
+    "missing word in y": ((X, pandas.Series(np.array(["a", None, "c"], object)[Y], dtype="str")), "contains NaN"),
+    "NaN among words in y": ((X, np.array(["a", np.nan, "c"], object)[Y]), "Input contains NaN"),
+    "two columns of labels": ((X, np.column_stack([Y, 2 - Y])), "1d array|multioutput"),
+    "no y": ((X, None), "requires y to be passed, but the target y is None"),
+    "one class": ((X, np.full(len(Y), 4)), r"at least 2 classes, but y has only one class: 4$"),
+    "one class of words": ((X, np.full(len(Y), "a")), r"at least 2 classes, but y has only one class: 'a'$"),
+    "one row": ((X[:1], Y[:1]), "at least 2 classes"),
+    "negative weight": ((X, Y, with_value(ONES, -1)), "Negative values in data passed to `sample_weight`"),
+    "weights of zero": ((X, Y, ONES * 0), "Sample weights must contain at least one non-zero number"),
+    "weight of zero for all": ((X, Y, 0.0), "Sample weights must contain at least one non-zero number"),
+    "NaN in weights": ((X, Y, with_value(ONES, np.nan)), "Input sample_weight contains NaN"),
+    "infinity in weights": ((X, Y, with_value(ONES, np.inf)), "Input sample_weight contains infinity"),
+    "too few weights": ((X, Y, ONES[1:]), r"sample_weight.shape == \(149,\), expected \(150,\)"),
+    "column of weights": ((X, Y, ONES[:, None]), "Sample weights must be 1D array or scalar, got 2D array"),
+    "words as weights": ((X, Y, np.full(len(Y), "heavy")), "could not convert string to float: .*heavy"),
+}
+
+PARAMETERS = [
+    ("activation", "gelu", r"str among \{.*'tanh'.*\}"),
+    ("activation", None, r"str among \{.*'relu'.*\}"),
+    ("solver", "adamax", r"str among \{.*'adam'.*\}"),
+    ("solver", 1, r"str among \{.*'sgd'.*\}"),
+    ("init", "he", r"str among \{.*'glorot_uniform'.*\}"),
+    ("learning_rate", "cosine", r"str among \{.*'invscaling'.*\}"),
+    ("hidden_layer_sizes", 0, r"array-like or an int in the range \[1, inf\)"),
+    ("hidden_layer_sizes", -3, r"array-like or an int in the range \[1, inf\)"),
+    ("hidden_layer_sizes", 5.0, r"array-like or an int in the range \[1, inf\)"),
+    ("hidden_layer_sizes", "5", r"array-like or an int in the range \[1, inf\)"),
+    ("hidden_layer_sizes", None, r"array-like or an int in the range \[1, inf\)"),
+    ("hidden_layer_sizes", np.nan, r"array-like or an int in the range \[1, inf\)"),
+    ("batch_size", 0, r"\[1, inf\)"),
+    ("batch_size", -1, r"\[1, inf\)"),
+    ("batch_size", 2.5, r"\[1, inf\)"),
+    ("batch_size", np.nan, r"\[1, inf\)"),
+    ("batch_size", "all", r"str among \{.*'full'.*\}"),
+    ("alpha", -1e-9, r"\[0.0, inf\)"),
+    ("alpha", np.nan, r"\[0.0, inf\)"),
+    ("alpha", np.inf, r"\[0.0, inf\)"),
+    ("alpha", "small", r"\[0.0, inf\)"),
+    ("learning_rate_init", 0, r"\(0.0, inf\)"),
+    ("learning_rate_init", -0.1, r"\(0.0, inf\)"),
+    ("learning_rate_init", np.nan, r"\(0.0, inf\)"),
+    ("learning_rate_init", np.inf, r"\(0.0, inf\)"),
+    ("power_t", -1, r"\[0.0, inf\)"),
+    ("power_t", np.nan, r"\[0.0, inf\)"),
+    ("max_iter", 0, r"int in the range \[1, inf\)"),
+    ("max_iter", 1.5, r"int in the range \[1, inf\)"),
+    ("max_iter", np.inf, r"int in the range \[1, inf\)"),
+    ("shuffle", "yes", "'bool'"),
+    ("shuffle", 1, "'bool'"),
+    ("random_state", -1, r"int in the range \[0, 4294967295\]"),
+    ("random_state", "seed", r"int in the range \[0, 4294967295\]"),
+    ("random_state", np.random.default_rng(0), "RandomState"),
+    ("tol", -1, r"\[0.0, inf\)"),
+    ("tol", np.nan, r"\[0.0, inf\)"),
+    ("verbose", "loud", "'bool'"),
+    ("momentum", 1.01, r"\[0.0, 1.0\]"),
+    ("momentum", -0.1, r"\[0.0, 1.0\]"),
+    ("momentum", np.nan, r"\[0.0, 1.0\]"),
+    ("nesterovs_momentum", None, "'bool'"),
+    ("beta_1", 1, r"\[0.0, 1.0\)"),
+    ("beta_1", np.nan, r"\[0.0, 1.0\)"),
+    ("beta_2", 1.0, r"\[0.0, 1.0\)"),
+    ("beta_2", -0.1, r"\[0.0, 1.0\)"),
+    ("epsilon", 0, r"\(0.0, inf\)"),
+    ("epsilon", np.nan, r"\(0.0, inf\)"),
+    ("n_iter_no_change", 0, r"\[1, inf\)"),
+    ("n_iter_no_change", 2.5, r"\[1, inf\)"),
+    ("n_iter_no_change", np.nan, r"\[1, inf\)"),
+    ("negative_slope", -0.01, r"\[0.0, inf\)"),
+    ("negative_slope", np.nan, r"\[0.0, inf\)"),
+    ("n_jobs", 0, r"\[1, inf\).*\(-inf, -1\]"),
+    ("n_jobs", 1.5, r"\[1, inf\).*\(-inf, -1\]"),
+    ("n_jobs", "all", r"\[1, inf\).*\(-inf, -1\]"),
+]
+
+SEQUENCES = [
+    ((5, 5), r"hidden_layer_sizes=\(5, 5\) has 2 layers.*sklearn.neural_network.MLPClassifier"),
+    ((), r"hidden_layer_sizes=\(\) has 0 layers.*sklearn.neural_network.MLPClassifier"),
+    ((0,), r"hidden_layer_sizes must be > 0, got \[0\]"),
+    ([-2], r"hidden_layer_sizes must be > 0, got \[-2\]"),
+    ((5.0,), r"hidden_layer_sizes must be an int or a sequence of one int, got \(5.0,\)"),
+    ((np.nan,), "hidden_layer_sizes must be an int or a sequence of one int, got .*nan"),
+    (("5",), r"hidden_layer_sizes must be an int or a sequence of one int, got \('5',\)"),
+    ([[5]], r"hidden_layer_sizes must be an int or a sequence of one int, got \[\[5\]\]"),
+    (np.array(5), r"hidden_layer_sizes must be an int or a sequence of one int, got array\(5\)"),
+]
+
+CAST_OVERFLOWS = pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+FRAME = pandas.DataFrame(X[:, :2], columns=["length", "width"])
+
+
+def small(**parameters):
+    return ShallowNetClassifier(**{"hidden_layer_sizes": 5, "max_iter": 5, "random_state": 0, **parameters})
+
+
+@pytest.fixture(params=[False, True], ids=["first fit", "refit"])
+def fit_fails(request):
+    """A check that a fit fails; as a refit, that the fit before it, of other data, stays whole."""
+
+    def check(data, match, **parameters):
+        model = small(hidden_layer_sizes=3, activation="tanh")
+        if request.param:
+            model.fit(FRAME, np.array(["no", "yes"])[(Y == 1).astype(int)])
+        before = {name: value for name, value in vars(model).items() if name not in model.get_params()}
+        frozen = pickle.dumps(before)
+        expected = model.predict_proba(FRAME) if request.param else None
+
+        model.set_params(**{"hidden_layer_sizes": 5, "activation": "relu", **parameters})
+        with pytest.raises(ValueError, match=match):
+            model.fit(*data)
+
+        after = {name: value for name, value in vars(model).items() if name not in model.get_params()}
+        assert pickle.dumps(after) == frozen
+        model.set_params(n_jobs=None)
+        if request.param:
+            assert_array_equal(model.predict_proba(FRAME), expected)
+        else:
+            assert not after
+            with pytest.raises(NotFittedError, match="ShallowNetClassifier instance is not fitted yet"):
+                model.predict(X)
+
+    return check
+
+
+@CAST_OVERFLOWS
+@pytest.mark.parametrize("kind", DATA)
+def test_data_that_cannot_be_fitted(kind, fit_fails):
+    fit_fails(*DATA[kind])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"), PARAMETERS, ids=[f"{name}={value!r:.20}" for name, value, _ in PARAMETERS]
+)
+def test_parameters_that_are_not_allowed(name, value, allowed, fit_fails):
+    got = re.escape(repr(value))
+    match = f"The '{name}' parameter of ShallowNetClassifier must be .*{allowed}.* Got {got} instead"
+    fit_fails((X, Y), match, **{name: value})
+
+
+@pytest.mark.parametrize(("sizes", "match"), SEQUENCES, ids=[repr(sizes) for sizes, _ in SEQUENCES])
+def test_sequences_that_are_not_one_layer(sizes, match, fit_fails):
+    fit_fails((X, Y), match, hidden_layer_sizes=sizes)
+
+
+# --- divergence -----------------------------------------------------------------------------------------
+
+NOT_FINITE = (
+    r"Solver produced non-finite parameter weights\. The input data may contain large values and need to be"
+    r" preprocessed\."
+)
+OVERFLOW = f"{NOT_FINITE}|Solver produced parameter weights so large that the outputs overflow"
+RATES = [1e10, 1e20, 1e37, 1e100, 1e160, 1e200, 1e300, 1e308]
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_diverging_rate(dtype, rate, fit_fails):
+    fit_fails(
+        (X.astype(dtype), Y),
+        NOT_FINITE,
+        activation="identity",
+        solver="sgd",
+        learning_rate_init=rate,
+        max_iter=200,
+        n_iter_no_change=np.inf,
+    )
+
+
+def test_divergence_in_the_words_of_mlp_classifier():
+    parameters = {"activation": "identity", "solver": "sgd", "learning_rate_init": 1e100, "random_state": 0}
+    said = []
+    for estimator in (MLPClassifier, ShallowNetClassifier):
+        with np.errstate(all="ignore"), pytest.raises(ValueError) as error:
+            estimator(5, **parameters).fit(X, Y)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 5])
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("activation", ["identity", "tanh", "relu"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_never_a_silent_model_of_nan(dtype, activation, solver, rate, n_epochs):
+    model = small(activation=activation, solver=solver, learning_rate_init=rate, max_iter=n_epochs)
+    try:
+        model.fit(X.astype(dtype), Y)
+    except ValueError as error:
+        assert re.match(OVERFLOW, str(error))
+        assert not hasattr(model, "coefs_")
+    else:
+        assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_finite_weights_whose_outputs_overflow(fit_fails):
+    """The last update came after the last loss, so that only the outputs tell."""
+    parameters = {"activation": "identity", "solver": "sgd", "learning_rate_init": 1e200, "max_iter": 1}
+    fit_fails((X, Y), "Solver produced parameter weights so large that the outputs overflow", **parameters)
+
+
+def test_values_of_X_that_overflow(fit_fails):
+    fit_fails(((X * 1e37).astype(np.float32), Y), NOT_FINITE)
+
+
+def test_large_values_that_do_not_overflow():
+    model = small(activation="tanh").fit(X * 1e200, Y)
+    assert np.isfinite(model.loss_curve_).all()
+    assert np.isfinite(model.predict_proba(X * 1e200)).all()
+
+
+# --- what is allowed, with a warning --------------------------------------------------------------------
+
+
+def test_batch_size_larger_than_n_is_clipped_with_the_warning_of_mlp_classifier():
+    said = []
+    for estimator in (MLPClassifier, ShallowNetClassifier):
+        with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger than sample size") as record:
+            model = estimator(5, batch_size=len(X) + 1, max_iter=5, random_state=0).fit(X, Y)
+        said.append([str(warning.message) for warning in record if warning.category is UserWarning])
+    assert said[0] == said[1]
+    assert_array_equal(model.coefs_[0], small(batch_size=len(X)).fit(X, Y).coefs_[0])
+
+
+def test_the_warning_points_at_the_call_of_fit():
+    with pytest.warns(UserWarning, match="Got `batch_size`") as record:
+        small(batch_size=len(X) + 1).fit(X, Y)
+    assert [warning.filename for warning in record if warning.category is UserWarning] == [__file__]
+
+
+# --- errors in training ---------------------------------------------------------------------------------
+
+
+def test_an_error_in_training_leaves_the_fit_before(monkeypatch):
+    model = small().fit(X, Y)
+    before = vars(model).copy()
+
+    def fails(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(Network, "train_epoch", fails)
+    with pytest.raises(MemoryError):
+        model.fit(X[:, :2], Y == 1)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is before[name] for name in before)
+
+
+# --- predictions ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (with_value(X, np.nan), "Input X contains NaN"),
+        (with_value(X, np.inf), "Input X contains infinity"),
+        (X[:, :3], "X has 3 features, but ShallowNetClassifier is expecting 4 features as input"),
+        (np.hstack([X, X]), "X has 8 features, but ShallowNetClassifier is expecting 4 features as input"),
+        (X[0], "Expected 2D array, got 1D array"),
+        (X[:0], "0 sample"),
+        (np.full(X.shape, "red"), "could not convert string to float: .*red"),
+    ],
+    ids=["NaN", "infinity", "fewer features", "more features", "one dimension", "no rows", "words"],
+)
+def test_data_that_cannot_be_predicted(data, match, method):
+    model = small().fit(X, Y)
+    with pytest.raises(ValueError, match=match):
+        getattr(model, method)(data)
+
+
+@CAST_OVERFLOWS
+def test_values_too_large_for_a_model_of_float32():
+    model = small().fit(X.astype(np.float32), Y)
+    with pytest.raises(
+        ValueError, match="Input X contains infinity or a value too large for dtype\\('float32'\\)"
+    ):
+        model.predict(X * 1e40)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_prediction_before_the_fit(method):
+    with pytest.raises(NotFittedError, match="ShallowNetClassifier instance is not fitted yet"):
+        getattr(small(), method)(X)
+
+
+def test_score_of_fewer_labels_than_rows():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        small().fit(X, Y).score(X, Y[1:])

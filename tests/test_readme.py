@@ -1,0 +1,34 @@
+"""The README: its examples run, and its map shows every room."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("example", EXAMPLES, ids=["grid search", "textbook"])
+def test_an_example_runs(example, capsys):
+    exec(compile(example, "README.md", "exec"), {})
+    score = float(capsys.readouterr().out.split()[-1])
+    assert score > 0.9
+
+
+def test_the_map_shows_every_room_and_no_other():
+    rooms = {
+        path.name
+        for folder in ("src/shallownet", "src/shallownet/kernels")
+        for path in (ROOT / folder).glob("*.py")
+        if path.name != "_version.py" and path.stat().st_size
+    }
+    shown = {
+        room
+        for line in README.splitlines()
+        if line.startswith("| `")
+        for room in re.findall(r"`(\w+\.py)`", line.split("|")[1])
+    }
+    assert shown == rooms
