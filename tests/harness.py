@@ -406,7 +406,7 @@ def workspace_bytes(net):
 def padding_is_zero(net):
     """Return whether everything in theta that is not a weight is 0."""
     sizes = net.sizes
-    panels, b2 = np.split(net.theta, [sizes.panels * sizes.panel])
+    panels, b2 = np.split(net.theta, [sizes.b2])
     panels = panels.reshape(sizes.panels, -1, net.lanes)
     row, unit = np.arange(panels.shape[1])[:, np.newaxis], np.arange(sizes.panels)[:, np.newaxis, np.newaxis]
     weight = (row <= sizes.features) | (0 <= row - sizes.feature_rows) & (
@@ -416,4 +416,6 @@ def padding_is_zero(net):
     return not panels[~weight].any() and not b2[sizes.outputs :].any()
 
 
-layout = panels.layout
+def layout(features, hidden, outputs, lanes):
+    """Return the Layout for dense X."""
+    return panels.layout(features, hidden, outputs, lanes, False)

@@ -64,12 +64,12 @@ DATA = {
 }
 
 PARAMETERS = [
-    ("activation", "gelu", r"str among \{.*'tanh'.*\}"),
+    ("activation", "elu", r"str among \{.*'tanh'.*\}"),
     ("activation", None, r"str among \{.*'relu'.*\}"),
     ("solver", "adamax", r"str among \{.*'adam'.*\}"),
     ("solver", 1, r"str among \{.*'sgd'.*\}"),
     ("init", "he", r"str among \{.*'glorot_uniform'.*\}"),
-    ("learning_rate", "cosine", r"str among \{.*'invscaling'.*\}"),
+    ("learning_rate", "linear", r"str among \{.*'invscaling'.*\}"),
     ("hidden_layer_sizes", 0, r"array-like or an int in the range \[1, inf\)"),
     ("hidden_layer_sizes", -3, r"array-like or an int in the range \[1, inf\)"),
     ("hidden_layer_sizes", 5.0, r"array-like or an int in the range \[1, inf\)"),

@@ -22,7 +22,7 @@ from harness import (
 )
 from naive import Model, Rule
 
-from shallownet import _network
+from shallownet import _network, _workspace
 
 OUTPUTS = [("logistic", 1), ("logistic", 3), ("softmax", 3)]
 FLOAT32, FLOAT64 = DTYPES
@@ -137,7 +137,7 @@ def test_batch_in_many_blocks(batch_size, dtype, monkeypatch):
     task, model, rule = problem(1000, 5, 18, 3, weighted=True), Model("relu", alpha=0.1), Rule("adam", rate=0.01)
     orders = [None, *shuffled(1000, 3)]
     whole = train(task, model, rule, dtype, batch_size=batch_size, orders=orders)
-    monkeypatch.setattr(_network, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 1)
     net = network(task, model, rule, dtype)
     attach(net, task, model, batch_size=batch_size)
     assert net.block < batch_size
@@ -150,7 +150,7 @@ def test_batch_in_many_blocks(batch_size, dtype, monkeypatch):
 
 
 def test_workspace_does_not_grow_with_the_batch(monkeypatch):
-    monkeypatch.setattr(_network, "WORKSPACE_BYTES", 2**15)
+    monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 2**15)
     sizes = []
     for n in (4_000, 40_000):
         task = problem(n, 3, 20, 2)
@@ -267,7 +267,7 @@ def four_threads():
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
 @pytest.mark.parametrize("batch_size", [20, 150, 1100], ids="batch={}".format)
 def test_same_bits_on_any_number_of_threads(batch_size, weighted, dtype, one_thread, four_threads, monkeypatch):
-    monkeypatch.setattr(_network, "WORKSPACE_BYTES", 2**15)
+    monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 2**15)
     task, model = problem(1100, 7, 35, 3, weighted=weighted), Model("tanh", alpha=0.1)
     orders = [None, *shuffled(1100, 2)]
 
@@ -301,7 +301,7 @@ def test_parallel_copy_ran():
 
 @pytest.mark.parametrize("batch_size", [30, 500], ids="batch={}".format)
 def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
-    monkeypatch.setattr(_network, "WORKSPACE_BYTES", 1)  # batches in several blocks, too
+    monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 1)  # batches in several blocks, too
     task, orders = problem(500, 4, 10, 3, weighted=True), shuffled(500, 3)
 
     def run(*places):

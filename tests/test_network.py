@@ -6,9 +6,9 @@ import pytest
 from harness import DTYPES, ScriptedPace, attach, network, problem, weights_of
 from naive import Model, Rule
 
-from shallownet import _forward, _network
+from shallownet import _forward, _workspace
 from shallownet._forward import thread_count
-from shallownet._network import shares_of, zeros
+from shallownet._workspace import shares_of, zeros
 
 
 @pytest.fixture
@@ -45,14 +45,14 @@ def test_zeros_begin_at_a_border_of_registers(count, dtype):
 def test_shares_grow_with_the_batch_and_stay_large():
     shares = [shares_of(batch_size) for batch_size in range(1, 5000)]
     assert shares == sorted(shares)
-    assert shares[0] == 1 and shares[-1] == _network.MOST_SHARES
+    assert shares[0] == 1 and shares[-1] == _workspace.MOST_SHARES
     assert all(batch_size / count >= 32 for batch_size, count in enumerate(shares, 1) if count > 1)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 300], ids="batch={}".format)
 @pytest.mark.parametrize("places", [1, 50, 99, 10**9], ids="places={}".format)
 def test_every_example_has_its_turn_once(places, batch_size, monkeypatch):
-    monkeypatch.setattr(_network, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 1)
     n = 300
     task = problem(n, 2, 3, 2)
     net = network(task, Model(), Rule(), np.float32)

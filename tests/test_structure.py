@@ -24,14 +24,17 @@ KERNEL_FLOORS = [
     {"elementary"},
     {"activations", "layers", "loss", "updates"},
     {"panels", "plan"},
+    {"randomness"},
     {"examples"},
-    {"weights", "prediction"},
-    {"epoch"},
+    {"weights"},
+    {"sparse"},
+    {"prediction", "epoch"},
 ]
 FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
-    {"_version", "_pace", "_weights"},
-    {"_network"},
-    {"_training"},
+    {"_version", "_pace", "_weights", "_workspace", "_labels", "_validation"},
+    {"_network", "_parameters"},
+    {"_forward", "_training", "_lbfgs"},
+    {"_fitting"},
     {"_classifier"},
     {"__init__"},
     {"_main_data", "_main_progress", "_main_pictures"},
@@ -39,7 +42,7 @@ FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"__main__"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-OUTSIDE_OF_KERNELS = {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names
+OUTSIDE_OF_KERNELS = {"numpy", "scipy", "numba", "llvmlite"} | sys.stdlib_module_names
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jitclass"}
 
 

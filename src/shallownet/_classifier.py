@@ -302,7 +302,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         self._n_hidden()  # raises before anything is done
         self._check_combinations(incremental)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        with _inputs_restored_on_error(self):
+        with _unchanged_on_error(self):
             if incremental:
                 classes = self._classes_of_first_call(y, classes)
             X, y = validate_data(
@@ -517,14 +517,16 @@ class _Hooks:
 
 
 @contextmanager
-def _inputs_restored_on_error(estimator):
-    """Let the estimator keep what it knew of its input if the block fails."""
-    names = ("n_features_in_", "feature_names_in_")
-    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
+def _unchanged_on_error(estimator):
+    """Let the estimator be what it was if the block fails, but for what its callbacks still need to end."""
+    attributes = vars(estimator)
+    before = attributes.copy()
     try:
         yield
     except BaseException:
-        for name in names:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
+        for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            if name in attributes:
+                before[name] = attributes[name]
+        attributes.clear()
+        attributes.update(before)
         raise

@@ -1,14 +1,12 @@
 """One call of fit or partial_fit: from checked data to the fitted attributes."""
 
-from dataclasses import asdict
-
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
 from ._forward import csr_of, predict_proba, thread_count
-from ._labels import MULTILABEL, SINGLE, n_outputs_of, targets_of, weighted_by_class
+from ._labels import SINGLE, n_outputs_of, targets_of, weighted_by_class
 from ._lbfgs import minimize_loss
 from ._network import Network
 from ._training import Course, LearningRate, check_finite, train
@@ -61,8 +59,8 @@ class Fit:
             Called with a function that returns the attributes of a usable model; True ends training.
         """
         estimator, n_samples = self.estimator, self.X.shape[0]
-        state = {} if first else estimator._state
-        self.course = Course(**state.get("course", {}))
+        if not first:
+            self.course = self._course_so_far()
         self._start(first)
         held_out, rows = self._validation()
         self.network.attach(
@@ -78,10 +76,11 @@ class Fit:
         if estimator.solver == "lbfgs":
             self._minimize(hook)
         else:
-            rate = self._continued(state) if self.incremental and "moments" in state else self._learning_rate()
+            goes_on = self.incremental and not first and hasattr(estimator, "_moments")
+            self.rate = self._continued() if goes_on else self._learning_rate()
             train(
                 self.network,
-                rate,
+                self.rate,
                 self.random_state,
                 self.course,
                 max_iter=estimator.max_iter,
@@ -94,10 +93,28 @@ class Fit:
                 early_stopping=estimator.early_stopping,
                 after_epoch=hook,
             )
-            self.rate = rate.rate
         attributes = self.attributes()
         self._check_outputs(attributes)
         return attributes
+
+    def _course_so_far(self):
+        """Return the course of the calls before, from the attributes that they left."""
+        known = vars(self.estimator)
+        course = Course(
+            loss_curve=list(known.get("loss_curve_", [])),
+            n_iter=known["n_iter_"],
+            t=known["t_"],
+            steps=known["_steps"],
+            stalled=known["_stalled"],
+        )
+        if known.get("best_loss_") is not None:
+            course.best_loss = known["best_loss_"]
+        if known.get("validation_scores_") is not None:
+            course.validation_scores = list(known["validation_scores_"])
+            course.validation_loss_curve = list(known["validation_loss_curve_"])
+            course.best_score, course.best_iter = known["best_validation_score_"], known["best_iter_"]
+            course.best_weights = known["coefs_"], known["intercepts_"]
+        return course
 
     def _start(self, first):
         """Build the network, from initial weights or from the estimator's."""
@@ -139,13 +156,13 @@ class Fit:
             estimator._schedule(), estimator.learning_rate_init, estimator.power_t, estimator.max_iter
         )
 
-    def _continued(self, state):
+    def _continued(self):
         """Return the learning rate of the call before, with its moments in the network."""
         steps = self.course.steps
         rate = self._learning_rate()
         self.course.steps = steps
-        rate.rate = state["rate"]
-        self.network.set_moments(state["moments"])
+        rate.rate = self.estimator._rate
+        self.network.set_moments(self.estimator._moments)
         return rate
 
     def _minimize(self, hook):
@@ -241,13 +258,13 @@ class Fit:
             "_label_kind": self.kind,
             "_activation": estimator.activation,
             "_activation_slope": estimator._slope(),
-            "_state": {"course": asdict(course)},
+            "_steps": course.steps,
+            "_stalled": course.stalled,
         }
         if estimator.solver == "lbfgs":
-            attributes["_state"] = {"course": asdict(Course(t=course.t))}
             return attributes
-        if self.incremental and hasattr(self, "rate"):
-            attributes["_state"] |= {"rate": self.rate, "moments": self.network.moments()}
+        if self.incremental:
+            attributes |= {"_rate": self.rate.rate, "_moments": self.network.moments()}
         return attributes | {
             "loss_curve_": list(course.loss_curve),
             "best_loss_": None if estimator.early_stopping else course.best_loss,
@@ -260,6 +277,6 @@ class Fit:
 
 FITTED = (
     "classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_"
-    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_ _label_kind _activation _activation_slope _state"
+    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_ _label_kind _activation _activation_slope _steps _stalled _rate _moments"
 ).split()
 """The attributes that a fit sets or, where they would be an earlier fit's, removes."""

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 from sklearn.utils import column_or_1d, compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
 # What y was: one label each, or an indicator matrix of several (dense or sparse).
@@ -15,7 +15,7 @@ def classes_of(y):
     check_classification_targets(y)
     if type_of_target(y, input_name="y").startswith("multilabel"):
         return np.arange(y.shape[1]), SPARSE_MULTILABEL if sparse.issparse(y) else MULTILABEL
-    return unique_labels(column_or_1d(y)), SINGLE
+    return np.unique(column_or_1d(y)), SINGLE
 
 
 def targets_of(y, classes, kind):
@@ -34,7 +34,9 @@ def targets_of(y, classes, kind):
     found, codes = np.unique(y, return_inverse=True)
     unknown = np.setdiff1d(found, classes)
     if len(unknown):
-        raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {unknown}.")
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {unknown}."
+        )
     return np.searchsorted(classes, found)[codes][:, np.newaxis]
 
 

@@ -125,13 +125,17 @@ class Parameters(BaseEstimator):
 
     def _n_hidden(self):
         sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+        sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
         if len(sizes) != 1:
             raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; ShallowNetClassifier has"
-                " exactly one. Use sklearn.neural_network.MLPClassifier for another number of layers."
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; ShallowNetClassifier"
+                " has exactly one. Use sklearn.neural_network.MLPClassifier for another number of layers."
             )
-        if not isinstance(sizes[0], Integral) or sizes[0] < 1:
+        if not isinstance(sizes[0], Integral):
+            raise ValueError(
+                f"hidden_layer_sizes must be an int or a sequence of one int, got {self.hidden_layer_sizes!r}."
+            )
+        if sizes[0] < 1:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return int(sizes[0])
 
@@ -146,7 +150,7 @@ class Parameters(BaseEstimator):
         if size > n_samples:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=6,
+                stacklevel=7,
             )
         return int(min(size, n_samples))
 

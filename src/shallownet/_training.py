@@ -156,10 +156,10 @@ def train(
                     f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization"
                     " hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=5,
+                    stacklevel=7,
                 )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=5)
+        warnings.warn("Training interrupted by user.", stacklevel=7)
     if early_stopping and course.best_weights is not None:
         network.set_weights(*course.best_weights)
     check_finite(network)
@@ -192,7 +192,7 @@ def _usable(course):
         f"Training stopped after epoch {course.n_iter}: the loss is {loss} and the validation score {score}. The"
         " weights of the best epoch before are kept.",
         ConvergenceWarning,
-        stacklevel=6,
+        stacklevel=8,
     )
     return False
 

@@ -135,14 +135,18 @@ def _cached(dispatcher: Any) -> Any:
 
 # --- threads --------------------------------------------------------------------------------------------
 
-_started_here = False  # whether this process has started Numba's threads
-_forbidden = False  # whether it was forked from one that had: GNU OpenMP kills such a child at its first region
+_forbidden = False  # whether this process was forked from one with threads: GNU OpenMP then kills the child
 _workqueue = threading.Lock()  # Numba's workqueue aborts the process when two threads use it at once
+
+
+def _threads_started() -> bool:
+    """Return whether Numba's threads run, without starting them as numba.get_num_threads does."""
+    return numba.np.ufunc.parallel._is_initialized
 
 
 def _after_fork() -> None:
     global _forbidden
-    _forbidden = _forbidden or _started_here
+    _forbidden = _forbidden or _threads_started()
 
 
 if hasattr(os, "register_at_fork"):
@@ -153,17 +157,15 @@ def thread_limit() -> int:
     """Return how many threads a parallel entry may use from here; 1 where it must not be used at all."""
     if _forbidden or config.DISABLE_JIT:
         return 1
-    return min(numba.get_num_threads(), config.NUMBA_NUM_THREADS)
+    return numba.get_num_threads() if _threads_started() else config.NUMBA_NUM_THREADS
 
 
 @contextmanager
 def threads(count: int) -> Iterator[bool]:
     """Give the block ``count`` of Numba's threads and say whether it may use them; restore the number after."""
-    global _started_here
     if count == 1 or thread_limit() == 1:
         yield False
         return
-    _started_here = True
     before = numba.get_num_threads()
     numba.set_num_threads(min(count, config.NUMBA_NUM_THREADS))
     try:
@@ -181,5 +183,5 @@ def threads(count: int) -> Iterator[bool]:
 
 
 def _layer() -> str:
-    numba.np.ufunc.parallel._launch_threads()
+    numba.get_num_threads()  # starts the threads; the layer has no name before
     return numba.threading_layer()
