@@ -56,9 +56,8 @@ def figures(results):
         for peer in seconds:
             if peer != OURS:
                 found[f"{shape}: x {peer}"] = summary([b / a for a, b in zip(ours, seconds[peer], strict=True)])
-        frameworks = [seconds[peer] for peer in FRAMEWORKS if peer in seconds]
-        if frameworks:
-            best = [min(round_) for round_ in zip(*frameworks, strict=True)]
+        if all(peer in seconds for peer in FRAMEWORKS):
+            best = [min(times) for times in zip(*(seconds[peer] for peer in FRAMEWORKS), strict=True)]
             found[f"{shape}: x the best of {' and '.join(FRAMEWORKS)}"] = summary(
                 [b / a for a, b in zip(ours, best, strict=True)]
             )
@@ -126,7 +125,7 @@ def _peers(results):
 
 def _ratio_table(results, cells):
     columns = [f"x {peer}" for peer in _peers(results)]
-    if any(peer in _peers(results) for peer in FRAMEWORKS):
+    if all(peer in _peers(results) for peer in FRAMEWORKS):
         columns.append(f"x the best of {' and '.join(FRAMEWORKS)}")
     rows = []
     for entry in results["shapes"]:

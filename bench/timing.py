@@ -15,6 +15,7 @@ LEAST_EPOCHS = 3  # the fixed costs of a fit (validation, initial weights) are s
 PEAK_SIZE = 2048
 # BLAS and OpenMP threads spin for some milliseconds after their work, and would slow down whoever is next
 SETTLING_SECONDS = 0.05
+LONGEST_SECONDS = 60  # of one alternation: after that no round is repeated
 PATIENCE = 5  # seconds to wait before a round for other processes to finish
 
 
@@ -29,8 +30,8 @@ def seconds_of(run, *arguments):
 def alternate(runs, rounds):
     """Time each of the named runs once a round, in an order that rotates.
 
-    Rounds in which other processes were busy are repeated, up to as many again, and the quietest are kept: the
-    choice looks at the load of the machine and never at the figures.
+    Rounds in which other processes were busy are repeated, up to as many again while there is time, and the
+    quietest are kept: the choice looks at the load of the machine and never at the figures.
 
     Returns
     -------
@@ -40,8 +41,10 @@ def alternate(runs, rounds):
         The most CPUs that other processes used in a round.
     """
     names = list(runs)
-    measured = []
+    measured, start = [], perf_counter()
     for i in range(2 * rounds):
+        if i >= rounds and perf_counter() - start > LONGEST_SECONDS:
+            break
         wait_until_quiet(PATIENCE)
         turn, load = i % len(names), OthersLoad()
         round_seconds = {name: seconds_of(runs[name]) for name in names[turn:] + names[:turn]}

@@ -215,6 +215,10 @@ def test_diverging_rate(dtype, rate, fit_fails):
     )
 
 
+def test_weights_that_the_last_update_made_infinite(fit_fails):
+    fit_fails((X * 1e3, Y), NOT_FINITE, activation="identity", solver="sgd", learning_rate_init=1e308, max_iter=1)
+
+
 def test_divergence_in_the_words_of_mlp_classifier():
     parameters = {"activation": "identity", "solver": "sgd", "learning_rate_init": 1e100, "random_state": 0}
     said = []

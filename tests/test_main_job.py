@@ -150,11 +150,14 @@ def test_warnings_of_a_fit_become_notes(capsys):
 
 
 class Interrupted(ShallowNetClassifier):
-    """Somebody presses Ctrl-C in its last epoch."""
+    """Somebody presses Ctrl-C in the last epoch, of every fit or of all but the warm-up."""
+
+    in_warm_up = False
 
     def fit(self, X, y):
         super().fit(X, y)
-        warnings.warn("Training interrupted by user.", stacklevel=2)
+        if self.in_warm_up or self.tol < 1:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
         return self
 
 
@@ -164,6 +167,13 @@ def test_an_interrupted_fit_is_reported_without_its_peer(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert err == "note: ShallowNetClassifier: Training interrupted by user.\n"
     assert "epochs" in out and "MLPClassifier" not in out
+
+
+def test_an_interrupted_warm_up_ends_the_job(monkeypatch, capsys):
+    monkeypatch.setattr(Interrupted, "in_warm_up", True)
+    monkeypatch.setattr("shallownet._main_job.ShallowNetClassifier", Interrupted)
+    assert main(["--data", "iris", "--max-iter", "3", "--no-pictures"]) == 130
+    assert "epochs" not in capsys.readouterr().out
 
 
 def test_an_interrupt_outside_a_fit_ends_the_job(monkeypatch, capsys):

@@ -134,6 +134,8 @@ def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
                 start = perf_counter()
                 warm_up.fit(X_train, y_train).predict(X_test)
                 warm_up_seconds = perf_counter() - start
+            if interrupted(caught):
+                raise KeyboardInterrupt
             caught.clear()
             with epoch_bar(name, estimator.max_iter) as verbose:
                 estimator.set_params(verbose=verbose)
@@ -156,8 +158,13 @@ def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
         seconds,
         accuracy,
         converged=not any(warning.category is ConvergenceWarning for warning in caught),
-        interrupted=any(message.startswith(INTERRUPTED) for message in messages),
+        interrupted=interrupted(caught),
     )
+
+
+def interrupted(caught: list[warnings.WarningMessage]) -> bool:
+    """Return whether one of the warnings says that Ctrl-C ended a fit."""
+    return any(str(warning.message).startswith(INTERRUPTED) for warning in caught)
 
 
 def report(fits: list[Fit]) -> None:
