@@ -148,9 +148,7 @@ class Jax:
         self.initial = initial_weights(problem)
         self.X = jax.numpy.asarray(problem.X)
         self.y = jax.numpy.asarray(problem.y)
-        self.train_epoch = jax.jit(
-            jax_epoch(jax, problem.shape.batch_size, problem.shape.n_outputs), donate_argnums=0
-        )
+        self.train_epoch = jax.jit(jax_epoch(jax, problem.shape.batch_size, problem.shape.n_outputs), donate_argnums=0)
 
     def fit(self, epochs):
         jax = self.jax

@@ -123,9 +123,7 @@ def block_operations(rows):
     @njit
     def add_products(a, x, out):
         p, lanes = pointer(out), lane_count(pointer(out))
-        block = blocks.add_products(
-            blocks.load_block(p, 0, lanes, rows), pointer(a), 0, lanes, load(pointer(x), 0)
-        )
+        block = blocks.add_products(blocks.load_block(p, 0, lanes, rows), pointer(a), 0, lanes, load(pointer(x), 0))
         blocks.store_block(p, 0, lanes, block)
 
     @njit
@@ -213,7 +211,9 @@ def _probabilities(code, z2, b2):
 @njit
 def _cross_entropy(code, a2, y, weight, losses, clip, smoothing):
     p = pointer
-    loss.cross_entropy(code, p(a2), a2.shape[1], a2.shape[0], p(y), p(weight), p(losses), clip, smoothing, 0, a2.shape[1])
+    loss.cross_entropy(
+        code, p(a2), a2.shape[1], a2.shape[0], p(y), p(weight), p(losses), clip, smoothing, 0, a2.shape[1]
+    )
 
 
 def probabilities(output, z2, b2):
@@ -363,7 +363,9 @@ def train(
     attach(net, problem, model, X, batch_size, n_threads)
     net.pace = pace or ScriptedPace((False, 10**9))
     steps = -(-net.n_samples // net.batch_size)
-    losses = [net.train_epoch(order, rule.rate, epoch * steps, epoch * net.n_samples) for epoch, order in enumerate(orders)]
+    losses = [
+        net.train_epoch(order, rule.rate, epoch * steps, epoch * net.n_samples) for epoch, order in enumerate(orders)
+    ]
     return weights_of(net), losses
 
 
@@ -409,9 +411,7 @@ def padding_is_zero(net):
     panels, b2 = np.split(net.theta, [sizes.b2])
     panels = panels.reshape(sizes.panels, -1, net.lanes)
     row, unit = np.arange(panels.shape[1])[:, np.newaxis], np.arange(sizes.panels)[:, np.newaxis, np.newaxis]
-    weight = (row <= sizes.features) | (0 <= row - sizes.feature_rows) & (
-        row - sizes.feature_rows < sizes.outputs
-    )
+    weight = (row <= sizes.features) | (0 <= row - sizes.feature_rows) & (row - sizes.feature_rows < sizes.outputs)
     weight = weight & (unit * net.lanes + np.arange(net.lanes) < sizes.hidden)
     return not panels[~weight].any() and not b2[sizes.outputs :].any()
 

@@ -323,9 +323,7 @@ def test_data_that_cannot_be_predicted(data, match, method):
 @CAST_OVERFLOWS
 def test_values_too_large_for_a_model_of_float32():
     model = small().fit(X.astype(np.float32), Y)
-    with pytest.raises(
-        ValueError, match="Input X contains infinity or a value too large for dtype\\('float32'\\)"
-    ):
+    with pytest.raises(ValueError, match="Input X contains infinity or a value too large for dtype\\('float32'\\)"):
         model.predict(X * 1e40)
 
 

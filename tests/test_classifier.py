@@ -232,9 +232,7 @@ def test_clone_is_unfitted_and_fits_alike():
 
 
 def test_repr_names_the_changed_parameters():
-    assert (
-        repr(ShallowNetClassifier(7, init="zeros")) == "ShallowNetClassifier(hidden_layer_sizes=7, init='zeros')"
-    )
+    assert repr(ShallowNetClassifier(7, init="zeros")) == "ShallowNetClassifier(hidden_layer_sizes=7, init='zeros')"
 
 
 def test_sigmoid_is_logistic():

@@ -306,9 +306,7 @@ def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
 
     def run(*places):
         pace = ScriptedPace(*((False, count) for count in places))
-        result = train(
-            task, Model(alpha=0.1), Rule("adam"), dtype, batch_size=batch_size, orders=orders, pace=pace
-        )
+        result = train(task, Model(alpha=0.1), Rule("adam"), dtype, batch_size=batch_size, orders=orders, pace=pace)
         assert sum(count for _, count in pace.taken) == 3 * 500
         return bits(*result), len(pace.taken)
 

@@ -83,7 +83,5 @@ def test_loss_is_clipped_as_log_loss_is(p, dtype):
     expected = [log_loss(y, np.hstack([1 - q, q])[np.newaxis], labels=[0, 1]) for y, q in zip(Y, a2, strict=True)]
     np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-15)
     np.testing.assert_array_equal(dz2, a2 - Y)  # the delta is not clipped
-    losses, _ = cross_entropy(
-        "softmax", np.hstack([1 - a2, a2]), np.eye(2), np.ones(2, dtype), np.finfo(dtype).eps
-    )
+    losses, _ = cross_entropy("softmax", np.hstack([1 - a2, a2]), np.eye(2), np.ones(2, dtype), np.finfo(dtype).eps)
     np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-15)

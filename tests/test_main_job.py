@@ -143,9 +143,7 @@ def test_leaky_relu_has_no_peer(capsys):
 
 
 def test_warnings_of_a_fit_become_notes(capsys):
-    assert (
-        main(["--data", "iris", "--batch-size", "500", "--max-iter", "2", "--no-pictures", "--no-compare"]) == 0
-    )
+    assert main(["--data", "iris", "--batch-size", "500", "--max-iter", "2", "--no-pictures", "--no-compare"]) == 0
     assert capsys.readouterr().err.startswith("note: ShallowNetClassifier: Got `batch_size`")
 
 

@@ -64,9 +64,7 @@ def assert_same_model(expected, actual, X):
     assert_allclose(actual.loss_curve_, expected.loss_curve_, rtol=1e-6)
     assert_allclose(actual.loss_, expected.loss_, rtol=1e-6)
     assert_allclose(actual.best_loss_, expected.best_loss_, rtol=1e-6)
-    for ours, theirs in zip(
-        actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True
-    ):
+    for ours, theirs in zip(actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True):
         assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     assert_allclose(actual.predict_proba(X), expected.predict_proba(X), rtol=1e-5, atol=1e-5)
 
@@ -211,9 +209,7 @@ def test_first_weights(data, activation, dtype):
         max_iter=1,
         random_state=8,
     )
-    for ours, theirs in zip(
-        actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True
-    ):
+    for ours, theirs in zip(actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True):
         assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype == dtype
 

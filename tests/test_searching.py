@@ -49,9 +49,7 @@ def test_pipeline(dtype):
     model = pipeline().fit(data, Y)
     assert model.score(data, Y) > 0.97
     assert model[-1].coefs_[0].dtype == dtype
-    assert_allclose(
-        model.predict_proba(data), pipeline(MLPClassifier).fit(data, Y).predict_proba(data), atol=1e-3
-    )
+    assert_allclose(model.predict_proba(data), pipeline(MLPClassifier).fit(data, Y).predict_proba(data), atol=1e-3)
     assert_array_equal(model.classes_, [0, 1])
 
 

@@ -69,9 +69,7 @@ def imports(name):
             target = ".".join([*base, *(node.module or "").split(".")]).strip(".")
             modules = {f"{target}.{alias.name}".strip(".") for alias in node.names}
             inside |= {module if module in ROOMS else target or "__init__" for module in modules}
-    inside |= {
-        module.partition(".")[2] or "__init__" for module in outside if module.split(".")[0] == "shallownet"
-    }
+    inside |= {module.partition(".")[2] or "__init__" for module in outside if module.split(".")[0] == "shallownet"}
     return inside, {module.split(".")[0] for module in outside} - {"shallownet"}
 
 

@@ -73,9 +73,7 @@ def test_constant_rate():
 def test_invscaling_rate():
     network = ScriptedNetwork([1.0] * 5)
     run(network, LearningRate("invscaling", 0.1, 0.7))
-    np.testing.assert_allclose(
-        network.rates, [0.1 / (1 + 10 * epoch) ** 0.7 if epoch else 0.1 for epoch in range(5)]
-    )
+    np.testing.assert_allclose(network.rates, [0.1 / (1 + 10 * epoch) ** 0.7 if epoch else 0.1 for epoch in range(5)])
 
 
 def test_adaptive_rate():

@@ -15,9 +15,7 @@ class TestScore:
 
     def setup(self, data):
         X, y = DATA[data](return_X_y=True)
-        X_train, X_test, self.y_train, self.y_test = train_test_split(
-            X, y, test_size=0.3, stratify=y, random_state=0
-        )
+        X_train, X_test, self.y_train, self.y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
         scaler = StandardScaler().fit(X_train)
         self.X_train, self.X_test = scaler.transform(X_train), scaler.transform(X_test)
 

@@ -125,9 +125,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     init : {'glorot_uniform', 'he_normal', 'small_normal', 'zeros'} or pair (coefs, intercepts), \
             default='glorot_uniform'
-        The initial weights: 'glorot_uniform' is MLPClassifier's [2]_; 'he_normal' draws
-        normal numbers with standard deviation ``sqrt(2 / fan_in)``, for ReLU kinds [4]_; 'small_normal' draws W1 and W2 from a normal
-        distribution with standard deviation 0.01 and sets the intercepts to 0; 'zeros' shows why neither may be
+        The initial weights. 'glorot_uniform' is MLPClassifier's [2]_. 'he_normal' draws normal numbers with
+        standard deviation ``sqrt(2 / fan_in)``, for ReLU kinds [4]_. 'small_normal' draws W1 and W2 from a normal
+        distribution with standard deviation 0.01 and sets the intercepts to 0. 'zeros' shows why neither may be
         zero: all hidden units stay the same for ever. A pair is where to start from, as ``(coefs_, intercepts_)``.
 
     negative_slope : float, default=0.01
@@ -317,9 +317,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             if y.ndim == 2 and y.shape[1] == 1:
                 y = column_or_1d(y, warn=True)
             if sample_weight is not None:
-                sample_weight = _check_sample_weight(
-                    sample_weight, X, dtype=X.dtype, ensure_non_negative=True
-                )
+                sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
             classes, kind = self._classes_and_kind(y, first, incremental, classes)
             held_out = self._checked_validation(held_out, X.dtype)
             fit = Fit(self, X, y, sample_weight, classes, kind, held_out, incremental)
@@ -327,8 +325,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             hooks = _Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
             attributes = fit.run(first, hooks and hooks.after_epoch)
         for name in FITTED:
-            vars(self).pop(name, None)
-        vars(self).update(attributes)
+            self.__dict__.pop(name, None)
+        self.__dict__.update(attributes)
         if hooks:
             hooks.end(attributes)
         return self
@@ -354,7 +352,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             first = _check_partial_fit_first_call(self, classes)
         finally:
             if known is None:
-                vars(self).pop("classes_", None)  # set by the check; a fit that fails must not leave it
+                self.__dict__.pop("classes_", None)  # set by the check; a fit that fails must not leave it
         if not first:
             return None
         if type_of_target(y, input_name="y").startswith("multilabel"):
@@ -391,9 +389,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if X is None or y is None:
             given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
             raise ValueError(f"{given} is provided, but {missing} was not provided.")
-        X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False
-        )
+        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False)
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
@@ -492,34 +488,32 @@ class _Hooks:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.data = {"X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(estimator=estimator, **self.data)
+        self.begun = 0
         self._begin_epoch()
 
     def _begin_epoch(self):
-        full = self.context.max_subtasks == len(self.context._children_map)
-        self.epoch = None if full else self.context.subcontext(task_name="epoch")
-        if self.epoch is not None:
-            self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        self.begun += 1
+        self.epoch = self.context.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def after_epoch(self, attributes):
         """End an epoch and begin the next; return whether a callback asks to stop."""
         stops = self.epoch.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=attributes, **self.data
         )
-        if not stops:
+        if not stops and self.begun < self.context.max_subtasks:
             self._begin_epoch()
         return stops
 
     def end(self, attributes):
         """End the fit."""
-        self.context.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
-        )
+        self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=attributes, **self.data)
 
 
 @contextmanager
 def _unchanged_on_error(estimator):
     """Let the estimator be what it was if the block fails, but for what its callbacks still need to end."""
-    attributes = vars(estimator)
+    attributes = estimator.__dict__
     before = attributes.copy()
     try:
         yield

@@ -152,9 +152,7 @@ class Fit:
         """Return a new learning rate; the solver's state begins anew with it."""
         estimator = self.estimator
         self.course.steps = 0
-        return LearningRate(
-            estimator._schedule(), estimator.learning_rate_init, estimator.power_t, estimator.max_iter
-        )
+        return LearningRate(estimator._schedule(), estimator.learning_rate_init, estimator.power_t, estimator.max_iter)
 
     def _continued(self):
         """Return the learning rate of the call before, with its moments in the network."""
@@ -275,8 +273,9 @@ class Fit:
         }
 
 
+# The attributes that a fit sets or, where they would be an earlier fit's, removes.
 FITTED = (
     "classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_"
-    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_ _label_kind _activation _activation_slope _steps _stalled _rate _moments"
+    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_"
+    " _label_kind _activation _activation_slope _steps _stalled _rate _moments"
 ).split()
-"""The attributes that a fit sets or, where they would be an earlier fit's, removes."""

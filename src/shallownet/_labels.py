@@ -34,9 +34,7 @@ def targets_of(y, classes, kind):
     found, codes = np.unique(y, return_inverse=True)
     unknown = np.setdiff1d(found, classes)
     if len(unknown):
-        raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {unknown}."
-        )
+        raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {unknown}.")
     return np.searchsorted(classes, found)[codes][:, np.newaxis]
 
 

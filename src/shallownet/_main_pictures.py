@@ -31,9 +31,7 @@ def save_loss_curves(path: Path, name: str, curves: dict[str, tuple[list[float],
     figure.savefig(path, dpi=120)
 
 
-def save_boundary(
-    path: Path, name: str, model: Any, X_train: Any, y_train: Any, X_test: Any, y_test: Any
-) -> None:
+def save_boundary(path: Path, name: str, model: Any, X_train: Any, y_train: Any, X_test: Any, y_test: Any) -> None:
     """Write a picture of a fitted model's classes in the plane, with the points that it learned from or not."""
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes = figure.subplots()

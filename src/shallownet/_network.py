@@ -203,6 +203,4 @@ class Network:
 
 def matrices(coefs, intercepts, dtype):
     """Return W1, b1, W2, b2 as contiguous arrays of a dtype."""
-    return tuple(
-        np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair
-    )
+    return tuple(np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair)

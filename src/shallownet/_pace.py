@@ -43,7 +43,7 @@ class Pace:
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
         now = perf_counter()
-        best = min(self._seconds, key=self._seconds.get)
+        best = min(self._seconds, key=self._seconds.__getitem__)
         stale = [copy for copy, then in self._measured.items() if now - then > RETRY_SECONDS]
         trial = next((copy for copy in stale if copy != best), None)
         if trial is not None and self._measured[best] >= 0:

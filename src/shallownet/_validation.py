@@ -73,7 +73,5 @@ def split(targets, n_outputs, fraction, random_state):
         stratify=targets.astype(bool) if n_outputs == 1 else None,
     )
     if len(held_out) < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-        )
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     return train, held_out

@@ -139,9 +139,7 @@ def _exponent_field(builder, value, lanes):
     integers, mantissa, _ = _layout(lanes)
     root_half = 0x3F3504F3 if mantissa == 23 else 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
     bits = builder.bitcast(value, integers)
-    exponent = builder.ashr(
-        builder.sub(bits, _constant(integers, root_half)), _constant(integers, mantissa)
-    )
+    exponent = builder.ashr(builder.sub(bits, _constant(integers, root_half)), _constant(integers, mantissa))
     return bits, exponent
 
 

@@ -90,6 +90,9 @@ class _Implementation(caching.CompileResultCacheImpl):
     ]
 
 
+_DAMAGED = (OSError, EOFError, pickle.UnpicklingError, ValueError, TypeError, AttributeError, ImportError)
+
+
 class _Cache(caching.FunctionCache):
     """A cache that fails by compiling again: a full disk or a damaged file is no error of the user's."""
 
@@ -98,13 +101,17 @@ class _Cache(caching.FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except (OSError, EOFError, pickle.UnpicklingError, ValueError, TypeError, AttributeError, ImportError):
+        except _DAMAGED:
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
-        except (OSError, EOFError, pickle.UnpicklingError, ValueError, TypeError, AttributeError, ImportError):
+            try:
+                super().save_overload(sig, data)
+            except _DAMAGED:
+                self.flush()  # a damaged index would be read again
+                super().save_overload(sig, data)
+        except _DAMAGED:
             _warn_uncached()
 
 
@@ -126,6 +133,8 @@ def _warn_uncached() -> None:
 
 
 def _cached(dispatcher: Any) -> Any:
+    if config.DISABLE_JIT:
+        return dispatcher  # a plain function
     try:
         dispatcher._cache = _Cache(dispatcher.py_func)
     except (RuntimeError, OSError):

@@ -129,9 +129,7 @@ def sparse_weights_phase(
     """Do this part of the weights for sparse X."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    sparse_weights(
-        part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings
-    )
+    sparse_weights(part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings)
     if part == parts - 1:
         before = 0.0 if fresh else buffers.share_losses[0]
         buffers.share_losses[0] = before + sum_of(buffers.losses, 0, count)
@@ -148,9 +146,7 @@ def train_sparse(begin, end, batch, n, step, loss, parts, addresses, sizes, plan
         count = min(names.rows, start + size - begin)
         fresh, done = begin == start, begin + count == start + size
         for part in prange(parts):
-            sparse_examples_phase(
-                part, parts, begin, count, fresh, addresses, sizes, plan, settings, like
-            )
+            sparse_examples_phase(part, parts, begin, count, fresh, addresses, sizes, plan, settings, like)
         weight_sum = weight_of_batch(start, size, order, buffers, names) if done else 1.0
         done = done and weight_sum > 0.0
         rate = rate_of_step(step + start // batch + 1, names, constants)
@@ -181,9 +177,7 @@ def train(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, setti
         size = min(batch, n - start)
         count = min(block, start + size - begin)
         for part in prange(parts):
-            examples_phase(
-                part, parts, begin, count, begin == start, addresses, sizes, plan, settings, like
-            )
+            examples_phase(part, parts, begin, count, begin == start, addresses, sizes, plan, settings, like)
         begin += count
         if begin < start + size:
             continue

@@ -174,9 +174,7 @@ def pointers(typingctx, addresses, count, like):
         data = context.make_array(addresses)(context, builder, args[0]).data
         places = [cgutils.gep(builder, data, i) for i in range(kind.count)]
         target = context.get_value_type(kind.dtype)
-        return context.make_tuple(
-            builder, kind, [builder.inttoptr(builder.load(place), target) for place in places]
-        )
+        return context.make_tuple(builder, kind, [builder.inttoptr(builder.load(place), target) for place in places])
 
     return kind(addresses, count, like), codegen
 

@@ -63,9 +63,7 @@ def layout(features, hidden, outputs, lanes, by_feature):
     if by_feature:
         b2 = w2 + panels * w2_gap
     size = b2 + round_up(outputs, lanes)
-    return Layout(
-        features, hidden, outputs, feature_rows, output_rows, panels, w1_row, w1_gap, w2, w2_gap, b2, size
-    )
+    return Layout(features, hidden, outputs, feature_rows, output_rows, panels, w1_row, w1_gap, w2, w2_gap, b2, size)
 
 
 @entry

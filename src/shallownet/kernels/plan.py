@@ -52,7 +52,6 @@ class Plan(NamedTuple):
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
-   
     """
 
     activation: int

@@ -96,9 +96,7 @@ def predict(begin, end, parts, x_address, x_row, x_column, w1, b1, w2, b2, activ
     for part in prange(parts):
         first = begin + (end - begin) * part // parts
         last = begin + (end - begin) * (part + 1) // parts
-        predict_range(
-            first, last, x_address, x_row, x_column, theta, sizes, activation, output, slope, out
-        )
+        predict_range(first, last, x_address, x_row, x_column, theta, sizes, activation, output, slope, out)
 
 
 predict_serial, predict_parallel = predict

@@ -47,9 +47,7 @@ def add_weighted_rows(out, place, out_gap, values, indices, first, last, source,
     """
     j = 0
     while j + GROUP <= panels:
-        add_group(
-            GROUP, out, place + j * out_gap, out_gap, values, indices, first, last, source, stride, j * gap, gap
-        )
+        add_group(GROUP, out, place + j * out_gap, out_gap, values, indices, first, last, source, stride, j * gap, gap)
         j += GROUP
     while j < panels:
         add_group(1, out, place + j * out_gap, out_gap, values, indices, first, last, source, stride, j * gap, gap)
@@ -135,9 +133,7 @@ def add_row_gradient(first, last, fresh, place, order, buffers, sizes, plan):
 
 
 @kernel
-def sparse_weights(
-    part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings
-):
+def sparse_weights(part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings):
     """Do this part of the weights: the gradient over the block, and the update if the batch is done with it."""
     begin = part * sizes.features // parts
     end = (part + 1) * sizes.features // parts
