@@ -9,7 +9,11 @@ from ._workspace import REGISTER_BYTES, dense_workspace, sparse_workspace, zeros
 from .kernels.compiling import threads
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
 from .kernels.panels import layout, pack, unpack
-from .kernels.plan import Buffers, Plan
+from .kernels.plan import ORDER, Buffers, Plan, Settings
+
+# the places of what changes from epoch to epoch
+_SEEN, _ORDERED = Plan._fields.index("seen"), Plan._fields.index("ordered")
+_RATE = Settings._fields.index("rate")
 
 UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
 
@@ -124,7 +128,7 @@ class Network:
         )
         self._addresses = np.array([array.ctypes.data for array in self._buffers])
         activation, output, solver = self.codes
-        self._plan = Plan(
+        plan = Plan(
             activation=activation,
             output=output,
             solver=solver,
@@ -136,6 +140,7 @@ class Network:
             key=self.key,
             **self._workspace.plan,
         )
+        self._plan, self._constants = np.array(plan), np.array(self.settings, dtype=np.float64)
         self.block = self._workspace.block
         operations = 6 * s.hidden * ((X.nnz // max(1, X.shape[0]) if self.sparse else s.features) + s.outputs)
         per_step = min(batch_size, self.block)
@@ -163,31 +168,36 @@ class Network:
         """
         if self._rows is not None:
             order = self._rows if order is None else self._rows[order]
-        plan = self._plan._replace(seen=seen)
-        if order is not None:
-            plan = plan._replace(ordered=True, order_address=order.ctypes.data)
-        arguments = (
-            self._addresses,
-            self._sizes,
-            np.array(plan),
-            np.array(self.settings._replace(rate=rate), dtype=np.float64),
-            self.theta,
-        )
+        plan, settings = self._plan, self._constants
+        plan[_SEEN] = seen
+        plan[_ORDERED] = order is not None
+        plan[ORDER] = 0 if order is None else order.ctypes.data
+        settings[_RATE] = rate
         loss, begin, n = 0.0, 0, self.n_samples
         while begin < n:
             parallel, places = self.pace.next_call(n - begin)
             end = self._border(begin, places)
-            with threads(self._workspace.parts if parallel else 1) as allowed:
-                train = _TRAIN[self.sparse, allowed]
-                parts = self._workspace.parts if allowed else 1
-                if allowed and (self.dtype, self.sparse) not in _parallel_ready:
-                    train(0, 0, self.batch_size, n, step, loss, parts, *arguments)  # compiles, or loads from the cache
-                    _parallel_ready.add((self.dtype, self.sparse))
-                start = perf_counter()
-                loss = train(begin, end, self.batch_size, n, step, loss, parts, *arguments)
-                self.pace.record(parallel, end - begin, perf_counter() - start)
+            start = perf_counter()
+            arguments = begin, end, self.batch_size, n, step, loss
+            packed = self._addresses, self._sizes, plan, settings, self.theta
+            if parallel:
+                loss, start = self._train_in_parallel(arguments, packed, start)
+            else:
+                loss = _TRAIN[self.sparse, False](*arguments, 1, *packed)
+            self.pace.record(parallel, end - begin, perf_counter() - start)
             begin = end
         return loss / n
+
+    def _train_in_parallel(self, arguments, packed, start):
+        """Make a call with threads if they are allowed; return the loss and when training began."""
+        with threads(self._workspace.parts) as allowed:
+            train = _TRAIN[self.sparse, allowed]
+            parts = self._workspace.parts if allowed else 1
+            if allowed and (self.dtype, self.sparse) not in _parallel_ready:
+                train(0, 0, *arguments[2:], parts, *packed)  # compiles, or loads from the cache
+                _parallel_ready.add((self.dtype, self.sparse))
+                start = perf_counter()
+            return train(*arguments, parts, *packed), start
 
     def _border(self, begin, places):
         """Return the border of a block that ends a call of about so many places from ``begin`` on."""

@@ -42,6 +42,8 @@ class Pace:
 
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
+        if len(self._seconds) == 1:
+            return False, min(left, max(1, int(CALL_SECONDS / self._seconds[False])))
         now = perf_counter()
         best = min(self._seconds, key=self._seconds.__getitem__)
         stale = [copy for copy, then in self._measured.items() if now - then > RETRY_SECONDS]
