@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
+from ._callbacks import Hooks
 from ._fitting import FITTED, Fit
 from ._forward import hidden_activations, predict_proba, thread_count
 from ._labels import SINGLE, classes_of, labels_of
@@ -322,7 +323,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             held_out = self._checked_validation(held_out, X.dtype)
             fit = Fit(self, X, y, sample_weight, classes, kind, held_out, incremental)
             context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
-            hooks = _Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
+            hooks = Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
             attributes = fit.run(first, hooks and hooks.after_epoch)
         for name in FITTED:
             self.__dict__.pop(name, None)
@@ -478,36 +479,6 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-class _Hooks:
-    """Calls scikit-learn's callbacks: around the fit, and around each epoch."""
-
-    def __init__(self, estimator, context, X, y, sample_weight):
-        self.estimator, self.context = estimator, context
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.data = {"X": X, "y": y, "metadata": metadata}
-        context.call_on_fit_task_begin(estimator=estimator, **self.data)
-        self.begun = 0
-        self._begin_epoch()
-
-    def _begin_epoch(self):
-        self.begun += 1
-        self.epoch = self.context.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-
-    def after_epoch(self, attributes):
-        """End an epoch and begin the next; return whether a callback asks to stop."""
-        stops = self.epoch.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
-        )
-        if not stops and self.begun < self.context.max_subtasks:
-            self._begin_epoch()
-        return stops
-
-    def end(self, attributes):
-        """End the fit."""
-        self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=attributes, **self.data)
 
 
 @contextmanager

@@ -17,11 +17,12 @@ ROWS_PER_THREAD = 2**13  # a prediction with fewer rows for each thread is done 
 
 def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
     """Return the probabilities of each row of X: (n, 2) for one logistic output, else (n, n_outputs)."""
+    n = X.shape[0]
+    w1, b1, w2, b2 = matrices(coefs, intercepts, coefs[0].dtype)
+    out = np.empty((n, max(2, w2.shape[1])), w1.dtype)
     if sparse.issparse(X):
-        return _sparse_probabilities(X, coefs, intercepts, activation, output, slope)
-    n, dtype = len(X), coefs[0].dtype
-    w1, b1, w2, b2 = matrices(coefs, intercepts, dtype)
-    out = np.empty((n, max(2, w2.shape[1])), dtype)
+        _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
+        return out
     arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
     parts = min(n_threads, n // ROWS_PER_THREAD)
     if parts > 1:
@@ -41,13 +42,6 @@ def hidden_activations(X, coefs, intercepts, activation, slope):
         _fill_sparse(X, w1, b1, w2, b2, activation, 0, slope, True, out)
         return out
     hidden_activations_serial(0, len(X), X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, slope, out)
-    return out
-
-
-def _sparse_probabilities(X, coefs, intercepts, activation, output, slope):
-    w1, b1, w2, b2 = matrices(coefs, intercepts, coefs[0].dtype)
-    out = np.empty((X.shape[0], max(2, w2.shape[1])), w1.dtype)
-    _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
     return out
 
 
