@@ -8,7 +8,7 @@ from numba import njit
 
 from shallownet._forward import predict_proba
 from shallownet._network import Network
-from shallownet.kernels import activations, arithmetic, blocks, layers, loss, panels, updates
+from shallownet.kernels import activations, arithmetic, blocks, layers, loss, panels, shuffling, team, updates
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.lanes import lane_count, load, pointer, read, read_lanes, splat, store
 from shallownet.kernels.plan import Settings
@@ -95,6 +95,37 @@ def read_at(address, dtype):
     out = np.empty(lanes_of(dtype) + 1, dtype)
     _read(address, out)
     return out[:-1], out[-1]
+
+
+# --- shuffling and teams --------------------------------------------------------------------------------
+
+
+@njit
+def shuffled_by_kernel(order, generator):
+    """Shuffle an array of integers with the draws of a generator's state, and advance the state."""
+    shuffling.shuffle(pointer(order), order.size, pointer(generator))
+
+
+@njit(nogil=True)
+def team_member(state, thread, threads, phases, tasks, done_by, order, next_place):
+    """Do one thread's part of ``phases`` phases of ``tasks`` tasks; note who did a task and in which order."""
+    crew, places = pointer(state), pointer(next_place)
+    for phase in range(phases):
+        for i in range(tasks):
+            task = (thread + i) % tasks
+            if team.claim(crew, threads, task, phase + 1):
+                done_by[phase, task] += 1
+                place = team.fetch(places, 0)
+                while not team.replace(places, 0, place, place + 1):
+                    place = team.fetch(places, 0)
+                order[place] = phase
+                team.done(crew, threads)
+        team.wait(crew, threads, (phase + 1) * tasks)
+
+
+def new_team(tasks):
+    """Return the state of a team."""
+    return np.zeros((tasks + 1) * team.LINE, np.int64)
 
 
 # --- blocks ---------------------------------------------------------------------------------------------

@@ -290,7 +290,7 @@ def test_an_error_in_training_leaves_the_fit_before(monkeypatch):
     def fails(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr(Network, "train_epoch", fails)
+    monkeypatch.setattr(Network, "train_epochs", fails)
     with pytest.raises(MemoryError):
         model.fit(X[:, :2], Y == 1)
     assert vars(model).keys() == before.keys()

@@ -601,16 +601,16 @@ def test_n_iter_no_change_infinite_never_stops():
 
 @pytest.mark.parametrize("n_epochs", [0, 1, 6])
 def test_interrupt_leaves_a_usable_model(n_epochs, monkeypatch):
-    train_epoch = Network.train_epoch
+    train_epochs = Network.train_epochs
     done = []
 
-    def interrupted(network, *arguments):
+    def interrupted(network, most, *arguments):
         if len(done) == n_epochs:
             raise KeyboardInterrupt
         done.append(None)
-        return train_epoch(network, *arguments)
+        return train_epochs(network, 1, *arguments)
 
-    monkeypatch.setattr(Network, "train_epoch", interrupted)
+    monkeypatch.setattr(Network, "train_epochs", interrupted)
     with pytest.warns(UserWarning, match=re.escape("Training interrupted by user.")):
         model = small().fit(X, Y)
     monkeypatch.undo()

@@ -199,13 +199,13 @@ def test_cosine_rate(monkeypatch):
     rates = []
     from shallownet._network import Network
 
-    train_epoch = Network.train_epoch
+    train_epochs = Network.train_epochs
 
-    def noted(self, order, rate, step, seen=0):
+    def noted(self, most, order, generator, rate, step, seen):
         rates.append(rate)
-        return train_epoch(self, order, rate, step, seen)
+        return train_epochs(self, most, order, generator, rate, step, seen)
 
-    monkeypatch.setattr(Network, "train_epoch", noted)
+    monkeypatch.setattr(Network, "train_epochs", noted)
     fitted(learning_rate="cosine", learning_rate_init=0.1, max_iter=8, tol=0, n_iter_no_change=99)
     assert_allclose(rates, 0.05 * (1 + np.cos(np.pi * np.arange(8) / 8)))
 

@@ -24,14 +24,14 @@ KERNEL_FLOORS = [
     {"elementary"},
     {"activations", "layers", "loss", "updates"},
     {"panels", "plan"},
-    {"randomness"},
+    {"randomness", "shuffling", "team"},
     {"examples"},
     {"weights"},
     {"sparse"},
     {"prediction", "epoch"},
 ]
 FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
-    {"_version", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks"},
+    {"_version", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks", "_order"},
     {"_network", "_parameters"},
     {"_forward", "_training", "_lbfgs"},
     {"_fitting"},

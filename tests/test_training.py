@@ -1,11 +1,15 @@
 """The course of a fit, on a network whose losses the test decides."""
 
+import itertools
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import shuffle
 
-from shallownet._training import LearningRate, train
+from shallownet._order import Order
+from shallownet._training import Course, LearningRate, Training
 
 
 class ScriptedNetwork:
@@ -13,28 +17,44 @@ class ScriptedNetwork:
 
     n_samples, batch_size = 10, 4
 
-    def __init__(self, losses, is_finite=True):
+    def __init__(self, losses, is_finite=True, at_once=1):
+        self.at_once = at_once
+        self.most, self.done = [], []
         self.losses = iter(losses)
         self.is_finite = is_finite
         self.orders, self.rates, self.steps = [], [], []
 
-    def train_epoch(self, order, rate, step, seen):
+    def train_epochs(self, most, order, generator, rate, step, seen):
+        self.most.append(most)
         self.orders.append(None if order is None else order.copy())
         self.rates.append(rate)
         self.steps.append(step)
-        loss = next(self.losses)
+        self.done, loss = [], next(self.losses)
         if isinstance(loss, BaseException):
             raise loss
-        return loss
+        self.done = [loss, *itertools.islice(self.losses, min(most, self.at_once) - 1)]
+        if KeyboardInterrupt in self.done:
+            self.done.remove(KeyboardInterrupt)
+            raise KeyboardInterrupt
+        return self.done
+
+    def losses_so_far(self):
+        return self.done
+
+    def forget_losses(self):
+        self.done = []
 
     def finite(self):
         return self.is_finite
 
 
-def run(network, rate=None, **options):
-    defaults = {"max_iter": 50, "shuffle": False, "tol": 1e-4, "n_iter_no_change": 3, "verbose": False}
+def run(network, rate=None, shuffled=False, **options):
+    defaults = {"max_iter": 50, "tol": 1e-4, "n_iter_no_change": 3}
     rate = rate or LearningRate("constant", 0.1, 0.5)
-    return train(network, rate, np.random.RandomState(0), **{**defaults, **options})
+    order = Order(network.n_samples, None, np.random.RandomState(0) if shuffled else None)
+    course = Course()
+    Training(network, rate, order, course, **{**defaults, **options}).run()
+    return course
 
 
 def test_stops_when_the_loss_no_longer_improves():
@@ -84,6 +104,42 @@ def test_adaptive_rate():
     assert course.n_iter == len(falls)
 
 
+def test_epochs_are_done_ahead_where_none_can_be_the_last():
+    losses = [1.0, 2.0, 0.5, 3.0, 0.4, *[3.0] * 50]
+    network = ScriptedNetwork(losses, at_once=100)
+    course = run(network)
+    # four in a row that are no better end the training; after the first call one is, after the second none
+    assert network.most == [4, 3, 2]
+    assert course == run(ScriptedNetwork(losses))
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [({}, 4), ({"n_iter_no_change": np.inf, "max_iter": 7}, 7), ({"incremental": True}, 1), ({"after_epoch": id}, 1)],
+)
+def test_epochs_ahead(options, most):
+    network = ScriptedNetwork([1.0] * 50)
+    if "after_epoch" in options:
+        options = {"after_epoch": lambda: True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        run(network, **options)
+    assert network.most[0] == most
+
+
+@pytest.mark.parametrize("schedule", ["invscaling", "cosine"])
+def test_no_epochs_ahead_at_a_rate_that_changes(schedule):
+    network = ScriptedNetwork([1.0] * 50)
+    run(network, LearningRate(schedule, 0.1, 0.5, 50))
+    assert network.most[0] == 1
+
+
+def test_no_epochs_ahead_of_a_shuffle_in_python():
+    network = ScriptedNetwork([1.0] * 50)
+    run(network, shuffled=True)
+    assert network.most[0] == 1
+
+
 def test_rows_keep_their_order_without_shuffle():
     network = ScriptedNetwork([1.0] * 5)
     run(network)
@@ -92,7 +148,7 @@ def test_rows_keep_their_order_without_shuffle():
 
 def test_orders_are_those_of_scikit_learn():
     network = ScriptedNetwork([1.0] * 5)
-    run(network, shuffle=True)
+    run(network, shuffled=True)
     random_state, order = np.random.RandomState(0), np.arange(10)
     for drawn in network.orders:
         order = shuffle(order, random_state=random_state)
@@ -111,6 +167,14 @@ def test_interrupt_keeps_the_epochs_before_it():
         course = run(ScriptedNetwork([3.0, 2.0, KeyboardInterrupt()]))
     assert course.loss_curve == [3.0, 2.0]
     assert course.t == 20
+
+
+def test_interrupt_keeps_the_epochs_of_an_interrupted_call():
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        course = run(ScriptedNetwork([3.0, 2.0, 1.0, 0.9, 0.8, KeyboardInterrupt, 0.5], at_once=100))
+    assert course.loss_curve == [3.0, 2.0, 1.0, 0.9, 0.8, 0.5]
+    assert course.n_iter == 6
+    assert course.t == 60
 
 
 def test_interrupt_in_the_first_epoch():

@@ -1,5 +1,7 @@
 """One call of fit or partial_fit: from checked data to the fitted attributes."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import check_scoring
@@ -9,7 +11,8 @@ from ._forward import csr_of, predict_proba, thread_count
 from ._labels import SINGLE, n_outputs_of, targets_of, weighted_by_class
 from ._lbfgs import minimize_loss
 from ._network import Network
-from ._training import Course, LearningRate, check_finite, train
+from ._order import Order
+from ._training import Course, LearningRate, Training, check_finite
 from ._validation import Validation, split
 from ._weights import initial_weights
 from .kernels.activations import ACTIVATIONS
@@ -78,13 +81,12 @@ class Fit:
         else:
             goes_on = self.incremental and not first and hasattr(estimator, "_moments")
             self.rate = self._continued() if goes_on else self._learning_rate()
-            train(
+            Training(
                 self.network,
                 self.rate,
-                self.random_state,
+                self._order(rows),
                 self.course,
                 max_iter=estimator.max_iter,
-                shuffle=estimator.shuffle,
                 tol=estimator.tol,
                 n_iter_no_change=estimator.n_iter_no_change,
                 verbose=estimator.verbose,
@@ -92,7 +94,7 @@ class Fit:
                 validation=held_out,
                 early_stopping=estimator.early_stopping,
                 after_epoch=hook,
-            )
+            ).run()
         attributes = self.attributes()
         self._check_outputs(attributes)
         return attributes
@@ -162,6 +164,13 @@ class Fit:
         rate.rate = self.estimator._rate
         self.network.set_moments(self.estimator._moments)
         return rate
+
+    def _order(self, rows):
+        """Return the order of the examples. A random state that belongs to the fit alone is shuffled by the kernels."""
+        estimator = self.estimator
+        exclusive = isinstance(estimator.random_state, Integral) and not self.incremental
+        random_state = self.random_state if estimator.shuffle else None
+        return Order(self.network.n_samples, rows, random_state, exclusive)
 
     def _minimize(self, hook):
         estimator = self.estimator

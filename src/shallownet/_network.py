@@ -9,7 +9,7 @@ from ._workspace import REGISTER_BYTES, dense_workspace, sparse_workspace, zeros
 from .kernels.compiling import threads
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
 from .kernels.panels import layout, pack, unpack
-from .kernels.plan import ORDER, Buffers, Plan, Settings
+from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
 
 # the places of what changes from epoch to epoch
 _SEEN, _ORDERED = Plan._fields.index("seen"), Plan._fields.index("ordered")
@@ -81,7 +81,7 @@ class Network:
         The solver must be GRADIENT and the batch full.
         """
         self.set_weights(coefs, intercepts)
-        loss = self.train_epoch(None, 0.0, 0, 0)
+        loss = self.train_epoch(None, 0.0, 0)
         return loss, self._unpacked(self.first)
 
     def _unpacked(self, panels):
@@ -114,7 +114,9 @@ class Network:
         s = self.sizes
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
-        self._X, self._rows = X, rows  # kept alive: the kernels know only the address of X
+        self.rows = rows
+        self.forget_losses()
+        self._X = X  # kept alive: the kernels know only its address
         lay_out = sparse_workspace if self.sparse else dense_workspace
         self._workspace = lay_out(X, s, self.dtype, batch_size, n_threads)
         weighted = sample_weight is not None
@@ -136,6 +138,7 @@ class Network:
             weighted=weighted,
             ordered=False,
             order_address=0,
+            generator=0,
             seen=0,
             key=self.key,
             **self._workspace.plan,
@@ -159,37 +162,69 @@ class Network:
 
         Parameters
         ----------
-        order : ndarray of shape (n_samples,) of intp, or None for the order of the rows
-            A permutation of range(n_samples).
+        order : ndarray of shape (n_samples,) of intp, or None for all rows as they come
+            The rows of X.
         rate : float
             The learning rate.
         step, seen : int
             The number of updates, and of examples, before this epoch.
         """
-        if self._rows is not None:
-            order = self._rows if order is None else self._rows[order]
-        plan, settings = self._plan, self._constants
+        return self.train_epochs(1, order, None, rate, step, seen)[0]
+
+    def train_epochs(self, most, order, generator, rate, step, seen=0):
+        """Train for one epoch or more, but no more than ``most`` and, if several, not for long.
+
+        Parameters
+        ----------
+        most : int
+        order : ndarray of shape (n_samples,) of intp, or None for all rows as they come
+            The rows of X.
+        generator : ndarray or None
+            The state of the generator that shuffles ``order`` before each epoch.
+        rate, step, seen
+            As in ``train_epoch``.
+
+        Returns
+        -------
+        losses : list of float
+            For each epoch that was done, the mean over examples of their batches' losses.
+        """
+        plan, settings, n = self._plan, self._constants, self.n_samples
         plan[_SEEN] = seen
         plan[_ORDERED] = order is not None
         plan[ORDER] = 0 if order is None else order.ctypes.data
+        plan[GENERATOR] = 0 if generator is None else generator.ctypes.data
         settings[_RATE] = rate
-        loss, begin, n = 0.0, 0, self.n_samples
-        while begin < n:
-            parallel, places = self.pace.next_call(n - begin)
-            end = self._border(begin, places)
+        parallel, places = self.pace.next_call(most * n)
+        epochs = max(1, places // n)
+        self._losses = losses = np.zeros(epochs + 1)  # and the place that was reached
+        begin, end = 0, epochs * n
+        while True:
+            stop = self._border(begin, places, end)
             start = perf_counter()
-            arguments = begin, end, self.batch_size, n, step, loss
+            arguments = begin, stop, self.batch_size, n, step, losses
             packed = self._addresses, self._sizes, plan, settings, self.theta
             if parallel:
-                loss, start = self._train_in_parallel(arguments, packed, start)
+                start = self._train_in_parallel(arguments, packed, start)
             else:
-                loss = _TRAIN[self.sparse, False](*arguments, 1, *packed)
-            self.pace.record(parallel, end - begin, perf_counter() - start)
-            begin = end
-        return loss / n
+                _TRAIN[self.sparse, False](*arguments, 1, *packed)
+            self.pace.record(parallel, stop - begin, perf_counter() - start)
+            begin = stop
+            if begin == end:
+                return self.losses_so_far()
+            parallel, places = self.pace.next_call(end - begin)
+
+    def losses_so_far(self):
+        """Return the losses of the complete epochs of the last call of ``train_epochs``, which may be interrupted."""
+        epochs = int(self._losses[-1]) // self.n_samples
+        return (self._losses[:epochs] / self.n_samples).tolist()
+
+    def forget_losses(self):
+        """Let ``losses_so_far`` begin anew."""
+        self._losses = np.zeros(1)
 
     def _train_in_parallel(self, arguments, packed, start):
-        """Make a call with threads if they are allowed; return the loss and when training began."""
+        """Make a call with threads if they are allowed; return when training began."""
         with threads(self._workspace.parts) as allowed:
             train = _TRAIN[self.sparse, allowed]
             parts = self._workspace.parts if allowed else 1
@@ -197,12 +232,13 @@ class Network:
                 train(0, 0, *arguments[2:], parts, *packed)  # compiles, or loads from the cache
                 _parallel_ready.add((self.dtype, self.sparse))
                 start = perf_counter()
-            return train(*arguments, parts, *packed), start
+            train(*arguments, parts, *packed)
+            return start
 
-    def _border(self, begin, places):
+    def _border(self, begin, places, end):
         """Return the border of a block that ends a call of about so many places from ``begin`` on."""
-        if begin + places >= self.n_samples:
-            return self.n_samples
+        if begin + places >= end:
+            return end
         start = begin // self.batch_size * self.batch_size
         stop = min(start + self.batch_size, self.n_samples)
         if begin + places >= stop:  # whole batches

@@ -42,6 +42,8 @@ class Pace:
 
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
+        if self._measured[False] < 0:  # a guess may be far too fast
+            return False, min(left, max(1, int(TRIAL_SECONDS / self._seconds[False])))
         if len(self._seconds) == 1:
             return False, min(left, max(1, int(CALL_SECONDS / self._seconds[False])))
         now = perf_counter()

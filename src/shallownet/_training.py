@@ -2,7 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -23,6 +25,11 @@ class LearningRate:
         self.initial = self.rate = initial
         self.power_t = power_t
         self.epochs = epochs
+
+    @property
+    def runs_ahead(self):
+        """Whether the rate stays the same until training no longer improves."""
+        return self.schedule in ("constant", "adaptive")
 
     def end_epoch(self, n_iter, t):
         """Take note that ``n_iter`` epochs are done and t examples have been seen."""
@@ -67,34 +74,19 @@ class Course:
         return self.loss_curve[-1] if self.loss_curve else np.nan
 
 
-def train(
-    network,
-    learning_rate,
-    random_state,
-    course=None,
-    *,
-    max_iter,
-    shuffle,
-    tol,
-    n_iter_no_change,
-    verbose,
-    incremental=False,
-    validation=None,
-    early_stopping=False,
-    after_epoch=None,
-):
-    """Train the network on its examples, and return the Course of it.
+@dataclass
+class Training:
+    """The training of a network on its examples.
 
     Parameters
     ----------
     network : Network
         With examples attached; its weights are changed.
     learning_rate : LearningRate
-    random_state : RandomState
-        The source of each epoch's order, drawn as MLPClassifier draws it.
-    course : Course or None
-        Is continued; None begins a new one.
-    max_iter, shuffle, tol, n_iter_no_change, verbose
+    order : Order
+    course : Course
+        Is continued.
+    max_iter, tol, n_iter_no_change, verbose
         As in ShallowNetClassifier.
     incremental : bool
         Whether to do one epoch and leave it open whether training has converged.
@@ -104,83 +96,135 @@ def train(
         Whether to stop on the validation score rather than the loss, and restore the best weights.
     after_epoch : callable or None
         Called after each epoch; training ends if it returns True.
-
-    Raises
-    ------
-    ValueError
-        If the weights are no longer finite and there are none to go back to.
     """
-    course = Course() if course is None else course
-    order = np.arange(network.n_samples) if shuffle else None
-    course.n_iter = 0
-    try:
-        while course.n_iter < max_iter:
-            if order is not None:
-                order = _shuffled(order, random_state)
-            loss = network.train_epoch(order, learning_rate.rate, course.steps, course.t)
-            if not np.isfinite(loss) and not early_stopping:
-                check_finite(network)
-            course.n_iter += 1
-            course.steps += -(-network.n_samples // network.batch_size)
-            course.t += network.n_samples
-            course.loss_curve.append(loss)
-            if verbose:
-                print(f"Iteration {course.n_iter}, loss = {loss:.8f}")  # noqa: T201
 
-            if validation is not None:
-                _watch(network, validation, course, tol, verbose, early_stopping)
-                if early_stopping and not _usable(course):
-                    break
-            if not early_stopping:
-                course.stalled = course.stalled + 1 if loss > course.best_loss - tol else 0
-                course.best_loss = min(course.best_loss, loss)
-            learning_rate.end_epoch(course.n_iter, course.t)
+    network: Any
+    learning_rate: LearningRate
+    order: Any
+    course: Course
+    max_iter: int
+    tol: float
+    n_iter_no_change: float
+    verbose: bool = False
+    incremental: bool = False
+    validation: Any = None
+    early_stopping: bool = False
+    after_epoch: Callable | None = None
 
-            if after_epoch is not None and after_epoch():
-                break
-            if course.stalled > n_iter_no_change:
-                stops, message = learning_rate.on_plateau()
-                if verbose:
-                    watched = "Validation score" if early_stopping else "Training loss"
-                    print(  # noqa: T201
-                        f"{watched} did not improve more than tol={tol:f} for {n_iter_no_change} consecutive"
-                        f" epochs. {message}"
-                    )
-                if stops:
-                    break
-                course.stalled = 0
-            if incremental:
-                break
-            if course.n_iter == max_iter:
-                warnings.warn(
-                    f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization"
-                    " hasn't converged yet.",
-                    ConvergenceWarning,
-                    stacklevel=7,
+    def run(self):
+        """Train until a rule says that it is enough, or the user does.
+
+        Raises
+        ------
+        ValueError
+            If the weights are no longer finite and there are none to go back to.
+        """
+        course, network = self.course, self.network
+        course.n_iter = 0
+        try:
+            before, goes_on = 0, True
+            while goes_on:
+                network.forget_losses()
+                self.order.shuffle()
+                before = course.n_iter
+                losses = network.train_epochs(
+                    self._epochs_ahead(),
+                    self.order.rows,
+                    self.order.generator,
+                    self.learning_rate.rate,
+                    course.steps,
+                    course.t,
                 )
-    except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=7)
-    if early_stopping and course.best_weights is not None:
-        network.set_weights(*course.best_weights)
-    check_finite(network)
-    return course
+                for loss in losses:
+                    goes_on = self._goes_on_after(loss)
+        except KeyboardInterrupt:
+            self._note_epochs_of_interrupted_call(before)
+            warnings.warn("Training interrupted by user.", stacklevel=7)
+        if self.early_stopping and course.best_weights is not None:
+            network.set_weights(*course.best_weights)
+        check_finite(network)
 
+    def _epochs_ahead(self):
+        """Return how many epochs need no decision in between."""
+        watched = self.validation is not None or self.after_epoch is not None
+        if watched or self.incremental or not (self.order.runs_ahead and self.learning_rate.runs_ahead):
+            return 1
+        # training stops when more than n_iter_no_change epochs in a row were no better
+        return int(min(self.max_iter - self.course.n_iter, self.n_iter_no_change + 1 - self.course.stalled))
 
-def _watch(network, validation, course, tol, verbose, early_stopping):
-    """Look at the validation set and keep the best weights."""
-    weights = network.weights()
-    loss, score = validation.look(*weights)
-    course.validation_loss_curve.append(loss)
-    course.validation_scores.append(score)
-    if verbose:
-        print(f"Validation score: {score:f}")  # noqa: T201
-    if early_stopping:
-        course.stalled = course.stalled + 1 if score < course.best_score + tol else 0
-    if score > course.best_score:
-        course.best_score = score
-        course.best_iter = len(course.validation_scores)
-        if early_stopping:
-            course.best_weights = weights
+    def _goes_on_after(self, loss):
+        """Take note of an epoch; return whether another follows."""
+        course = self.course
+        if not np.isfinite(loss) and not self.early_stopping:
+            check_finite(self.network)
+        self._note(loss)
+        if self.validation is not None:
+            self._watch()
+            if self.early_stopping and not _usable(course):
+                return False
+        self.learning_rate.end_epoch(course.n_iter, course.t)
+        if self.after_epoch is not None and self.after_epoch():
+            return False
+        if course.stalled > self.n_iter_no_change and self._stops_on_plateau():
+            return False
+        if self.incremental:
+            return False
+        if course.n_iter < self.max_iter:
+            return True
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization"
+            " hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=8,
+        )
+        return False
+
+    def _note(self, loss):
+        """Take note of an epoch and its loss."""
+        course, network = self.course, self.network
+        course.n_iter += 1
+        course.steps += -(-network.n_samples // network.batch_size)
+        course.t += network.n_samples
+        course.loss_curve.append(loss)
+        if not self.early_stopping:
+            course.stalled = course.stalled + 1 if loss > course.best_loss - self.tol else 0
+            course.best_loss = min(course.best_loss, loss)
+        if self.verbose:
+            print(f"Iteration {course.n_iter}, loss = {loss:.8f}")  # noqa: T201
+
+    def _note_epochs_of_interrupted_call(self, before):
+        """Take note of the epochs that were done when the user interrupted, ``before`` epochs after the first."""
+        if self.validation is None:
+            for loss in self.network.losses_so_far()[self.course.n_iter - before :]:
+                self._note(loss)
+
+    def _stops_on_plateau(self):
+        """Return whether training ends where it no longer improves, or goes on at another rate."""
+        stops, message = self.learning_rate.on_plateau()
+        if self.verbose:
+            watched = "Validation score" if self.early_stopping else "Training loss"
+            print(  # noqa: T201
+                f"{watched} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive"
+                f" epochs. {message}"
+            )
+        self.course.stalled = 0 if not stops else self.course.stalled
+        return stops
+
+    def _watch(self):
+        """Look at the validation set and keep the best weights."""
+        course, weights = self.course, self.network.weights()
+        loss, score = self.validation.look(*weights)
+        course.validation_loss_curve.append(loss)
+        course.validation_scores.append(score)
+        if self.verbose:
+            print(f"Validation score: {score:f}")  # noqa: T201
+        if self.early_stopping:
+            course.stalled = course.stalled + 1 if score < course.best_score + self.tol else 0
+        if score > course.best_score:
+            course.best_score = score
+            course.best_iter = len(course.validation_scores)
+            if self.early_stopping:
+                course.best_weights = weights
 
 
 def _usable(course):
@@ -204,10 +248,3 @@ def check_finite(network):
             "Solver produced non-finite parameter weights. The input data may contain large values and need to"
             " be preprocessed."
         )
-
-
-def _shuffled(order, random_state):
-    """Return the order shuffled as sklearn.utils.shuffle does, with the same draws."""
-    places = np.arange(len(order))
-    random_state.shuffle(places)
-    return order[places]

@@ -7,6 +7,7 @@ import numpy as np
 from .kernels.layers import UNIT
 from .kernels.panels import round_up
 from .kernels.plan import TILE
+from .kernels.team import LINE
 
 REGISTER_BYTES = 64
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
@@ -55,10 +56,11 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
     x = zeros(parts * rows * sizes.feature_rows, dtype)
     x[sizes.features :: sizes.feature_rows] = 1
+    team = zeros((shares + 1) * LINE, np.int64)
     buffers = {
         "gradient": zeros(shares * sizes.size, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_losses": zeros(shares, dtype),
+        "share_losses": zeros(2 * shares, dtype),
         "x": x,
         **_of_examples(sizes, parts * rows, lanes, dtype),
     }
@@ -69,10 +71,11 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
         "x_address": X.ctypes.data,
         "x_row": X.strides[0],
         "x_column": X.strides[1],
+        "team": team.ctypes.data,
         "entries": 0,
         "ends": 0,
     }
-    return Workspace(buffers, plan, shares * rows, parts, None)
+    return Workspace(buffers, plan, shares * rows, parts, team)
 
 
 def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
@@ -87,7 +90,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     buffers = {
         "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_losses": zeros(1, dtype),
+        "share_losses": zeros(2, dtype),
         "x": zeros(nonzeros, dtype),
         **_of_examples(sizes, rows, lanes, dtype),
     }
@@ -98,6 +101,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
         "x_address": X.data.ctypes.data,
         "x_row": indptr.ctypes.data,
         "x_column": indices.ctypes.data,
+        "team": 0,
         "entries": entries.ctypes.data,
         "ends": ends.ctypes.data,
     }

@@ -1,6 +1,6 @@
-"""The epoch loop over fused steps.
+"""The loop over epochs and fused steps.
 
-A batch is divided into ``shares``, a number that depends on the shapes alone. A step has two parallel phases:
+A batch is divided into ``shares``, a number that depends on its size alone. A step has two parallel phases:
 
 1. for each share of the batch: forward and backward propagation of its examples and the sum of their gradient,
    in the workspace of the thread that does it;
@@ -9,17 +9,22 @@ A batch is divided into ``shares``, a number that depends on the shapes alone. A
 What is summed in which order never depends on the number of threads, and so the result has the same bits on any
 number of them. Between the phases only gradients and weights pass from one core to another. A batch that is longer
 than the workspace goes through the first phase block by block, each share carrying its gradient on.
+
+The examples are counted in places of the order: place p of a call is place p % n of its epoch p // n. A call may
+begin and end at any border of blocks, so that a run can be done in any number of calls.
 """
 
 import math
 
 from numba import prange
 
+from . import team
 from .compiling import kernel, serial_and_parallel
 from .examples import propagate, row_of
 from .lanes import lane_count, numbers, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
-from .plan import BUFFERS, ORDER, PLAN, SETTINGS, Buffers, Plan, Settings
+from .plan import BUFFERS, GENERATOR, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
+from .shuffling import shuffle
 from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
 from .weights import add_gradient, sum_of, update_weights
@@ -47,13 +52,19 @@ def rate_of_step(step, plan, settings):
 
 
 @kernel
-def loss_of_step(size, weight_sum, buffers, plan, settings):
+def loss_of_step(update, size, weight_sum, buffers, plan, settings):
     """Return the loss of a batch before its update, times its size."""
     data_loss = 0.0
     for share in range(plan.shares):
-        data_loss += buffers.share_losses[share]
+        data_loss += buffers.share_losses[place_of_loss(update, share, plan)]
     penalty = 0.5 * settings.alpha * sum_of(buffers.squares, 0, plan.units)
     return (data_loss + penalty) / weight_sum * size
+
+
+@kernel
+def place_of_loss(update, share, plan):
+    """Return where a share's loss is kept: until the next batch is done with, so each second one has its own places."""
+    return update % 2 * plan.shares + share
 
 
 @kernel
@@ -68,7 +79,7 @@ def weight_of_batch(position, count, order, buffers, plan):
 
 
 @kernel
-def of_share(share, thread, buffers, sizes, plan):
+def of_share(share, update, thread, buffers, sizes, plan):
     """Return the buffers as one share of the batch sees them in the workspace of one thread."""
     lanes = lane_count(buffers.theta)
     panels = thread * plan.rows * sizes.panels * lanes
@@ -78,7 +89,7 @@ def of_share(share, thread, buffers, sizes, plan):
         buffers.second,
         shifted(buffers.gradient, share * sizes.size),
         buffers.squares,
-        shifted(buffers.share_losses, share),
+        shifted(buffers.share_losses, place_of_loss(update, share, plan)),
         buffers.targets,
         buffers.weights,
         buffers.living,
@@ -93,102 +104,149 @@ def of_share(share, thread, buffers, sizes, plan):
 
 
 @kernel
-def examples_phase(part, parts, position, count, fresh, addresses, sizes, plan, settings, like):
-    """Do this part of the shares of ``count`` examples from place ``position`` of the order."""
-    order = pointer_at(plan[ORDER], sizes)
-    buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    for share in range(part * plan.shares // parts, (part + 1) * plan.shares // parts):
-        mine = of_share(share, part, buffers, sizes, plan)
-        start = share * count // plan.shares
-        stop = (share + 1) * count // plan.shares
-        propagate(position + start, stop - start, order, mine, sizes, plan, settings)
-        add_gradient(stop - start, fresh, mine, sizes, plan)
-        before = 0.0 if fresh else mine.share_losses[0]
-        mine.share_losses[0] = before + sum_of(mine.losses, 0, stop - start)
+def do_share(share, thread, update, place, seen, count, fresh, order, buffers, sizes, plan, settings):
+    """Do one share of ``count`` examples from a place of the order in the workspace of one thread."""
+    mine = of_share(share, update, thread, buffers, sizes, plan)
+    start = share * count // plan.shares
+    stop = (share + 1) * count // plan.shares
+    propagate(place + start, seen, stop - start, order, mine, sizes, plan, settings)
+    add_gradient(stop - start, fresh, mine, sizes, plan)
+    before = 0.0 if fresh else mine.share_losses[0]
+    mine.share_losses[0] = before + sum_of(mine.losses, 0, stop - start)
 
 
 @kernel
-def weights_phase(part, parts, weight_sum, rate, addresses, sizes, plan, settings, like):
-    """Update this part of the weights."""
+def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like):
+    """Do one thread's part of ``train``."""
+    order, generator, crew = (
+        pointer_at(plan[ORDER], sizes),
+        pointer_at(plan[GENERATOR], sizes),
+        pointer_at(plan[TEAM], sizes),
+    )
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings)
+    block, steps = plan.shares * plan.rows, -(-n // batch)
+    phase, tasks = 0, 0  # so far
+    known, last_update, last_size, last_weight = True, 0, 0, 1.0  # whether the last batch's loss is in ``losses``
+    last_epoch = 0
+    while begin < end:
+        epoch, place = begin // n, begin % n
+        start = place // batch * batch
+        size = min(batch, n - start)
+        count = min(block, start + size - place)
+        update = step + epoch * steps + start // batch + 1
+        if place == 0 and plan.generator != 0:
+            phase += 1
+            if team.claim(crew, threads, 0, phase):
+                shuffle(order, n, generator)
+                team.done(crew, threads)
+            tasks += 1
+            team.wait(crew, threads, tasks)
+
+        phase += 1
+        first = thread * plan.shares // threads
+        for i in range(plan.shares):
+            share = first + i if first + i < plan.shares else first + i - plan.shares
+            if team.claim(crew, threads, share, phase):
+                if share == 0 and not known:
+                    losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
+                do_share(
+                    share, thread, update, place, plan.seen + epoch * n, count, place == start,
+                    order, buffers, sizes, plan, settings,
+                )  # fmt: skip
+                team.done(crew, threads)
+        known = True
+        tasks += plan.shares
+        team.wait(crew, threads, tasks)
+        begin += count
+        if place + count < start + size:
+            continue
+
+        weight_sum = weight_of_batch(start, size, order, buffers, plan)
+        if weight_sum == 0.0:
+            continue  # as if the batch were not there
+        rate = rate_of_step(update, plan, settings)
+        phase += 1
+        for i in range(threads):
+            part = thread + i if thread + i < threads else thread + i - threads
+            if team.claim(crew, threads, part, phase):
+                update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
+                team.done(crew, threads)
+        tasks += threads
+        team.wait(crew, threads, tasks)
+        known, last_epoch, last_update, last_size, last_weight = False, epoch, update, size, weight_sum
+    if not known and team.claim(crew, threads, 0, phase + 1):
+        losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
 
 
 @kernel
-def sparse_examples_phase(part, parts, position, count, fresh, addresses, sizes, plan, settings, like):
+def sparse_examples_phase(part, parts, place, seen, count, fresh, addresses, sizes, plan, settings, like):
     """Do this part of the tiles of ``count`` examples of sparse X; they share one workspace."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    sparse_propagate(part, parts, position, count, order, buffers, sizes, plan, settings)
+    sparse_propagate(part, parts, place, seen, count, order, buffers, sizes, plan, settings)
 
 
 @kernel
 def sparse_weights_phase(
-    part, parts, position, count, fresh, done, weight_sum, rate, addresses, sizes, plan, settings, like
+    part, parts, place, update, count, fresh, done, weight_sum, rate, addresses, sizes, plan, settings, like
 ):
     """Do this part of the weights for sparse X."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    sparse_weights(part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings)
+    sparse_weights(part, parts, place, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings)
     if part == parts - 1:
-        before = 0.0 if fresh else buffers.share_losses[0]
-        buffers.share_losses[0] = before + sum_of(buffers.losses, 0, count)
+        loss = place_of_loss(update, 0, plan)
+        before = 0.0 if fresh else buffers.share_losses[loss]
+        buffers.share_losses[loss] = before + sum_of(buffers.losses, 0, count)
 
 
 @serial_and_parallel
-def train_sparse(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, settings, like):
+def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, settings, like):
     """Do what ``train`` does, for sparse X; the weights' phase follows each block of examples."""
-    order = pointer_at(plan[ORDER], sizes)
+    order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
     buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
+    steps = -(-n // batch)
     while begin < end:
-        start = begin // batch * batch
+        epoch, place = begin // n, begin % n
+        start = place // batch * batch
         size = min(batch, n - start)
-        count = min(names.rows, start + size - begin)
-        fresh, done = begin == start, begin + count == start + size
-        for part in prange(parts):
-            sparse_examples_phase(part, parts, begin, count, fresh, addresses, sizes, plan, settings, like)
+        count = min(names.rows, start + size - place)
+        update = step + epoch * steps + start // batch + 1
+        fresh, done = place == start, place + count == start + size
+        if place == 0 and names.generator != 0:
+            shuffle(order, n, generator)
+        seen = names.seen + epoch * n
+        for part in prange(threads):
+            sparse_examples_phase(
+                part, threads, place, seen, count, fresh,
+                addresses, sizes, plan, settings, like,
+            )  # fmt: skip
         weight_sum = weight_of_batch(start, size, order, buffers, names) if done else 1.0
         done = done and weight_sum > 0.0
-        rate = rate_of_step(step + start // batch + 1, names, constants)
-        for part in prange(parts):
+        rate = rate_of_step(update, names, constants)
+        for part in prange(threads):
             sparse_weights_phase(
-                part, parts, begin, count, fresh, done, weight_sum, rate,
+                part, threads, place, update, count, fresh, done, weight_sum, rate,
                 addresses, sizes, plan, settings, like,
             )  # fmt: skip
         begin += count
         if done:
-            loss += loss_of_step(size, weight_sum, buffers, names, constants)
-    return loss
+            losses[epoch] += loss_of_step(update, size, weight_sum, buffers, names, constants)
+    losses[losses.size - 1] = begin
 
 
 @serial_and_parallel
-def train(begin, end, batch, n, step, loss, parts, addresses, sizes, plan, settings, like):
-    """Train on the places begin..end of an epoch of n places; ``step`` updates were done before the epoch.
+def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, settings, like):
+    """Train on the places begin..end of epochs of n places each, in batches; ``step`` updates were done before.
 
-    ``begin`` and ``end`` are at borders of blocks, so that an epoch can be done in any number of calls. Return
-    ``loss`` plus, for each batch that was completed, its loss times its size. Each phase is divided among ``parts``
-    threads.
+    Add to ``losses[e]`` the loss of each batch of epoch e that was completed, times its size, and set its last number
+    to ``end``: what a call has done is in memory before Python can be interrupted. The order is shuffled at the
+    begin of each epoch if the plan has a generator. Each phase is divided among ``threads`` threads.
     """
-    order = pointer_at(plan[ORDER], sizes)
-    buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
-    block = names.shares * names.rows
-    while begin < end:
-        start = begin // batch * batch
-        size = min(batch, n - start)
-        count = min(block, start + size - begin)
-        for part in prange(parts):
-            examples_phase(part, parts, begin, count, begin == start, addresses, sizes, plan, settings, like)
-        begin += count
-        if begin < start + size:
-            continue
-        weight_sum = weight_of_batch(start, size, order, buffers, names)
-        if weight_sum == 0.0:
-            continue  # as if the batch were not there
-        rate = rate_of_step(step + start // batch + 1, names, constants)
-        for part in prange(parts):
-            weights_phase(part, parts, weight_sum, rate, addresses, sizes, plan, settings, like)
-        loss += loss_of_step(size, weight_sum, buffers, names, constants)
-    return loss
+    team.begin(pointer_at(plan[TEAM], sizes), max(threads, numbers(plan, PLAN)[SHARES]))
+    for thread in prange(threads):
+        work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
+    losses[losses.size - 1] = end
 
 
 train_serial, train_parallel = train

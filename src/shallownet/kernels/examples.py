@@ -61,10 +61,10 @@ def copy_targets(position, start, stop, order, buffers, plan):
 
 
 @kernel
-def drop_units(position, start, stop, buffers, sizes, plan, dropout):
+def drop_units(place, start, stop, buffers, sizes, plan, dropout):
     """Leave out hidden units of the examples start..stop, and scale the others up by as much. INOUT a1, d1.
 
-    The random number of a unit depends on how many examples the solver has seen and on the unit alone.
+    The random number of a unit depends on ``place``, how many examples the solver has seen before, and on the unit.
 
     Reference: N. Srivastava et al., "Dropout" (2014), in its inverted form.
     """
@@ -72,7 +72,7 @@ def drop_units(position, start, stop, buffers, sizes, plan, dropout):
     scale = 1.0 / (1.0 - dropout)
     for j in range(sizes.panels):
         for t in range(start, stop):
-            counter = ((plan.seen + position + t) * sizes.panels + j) * lanes
+            counter = ((place + t) * sizes.panels + j) * lanes
             dropped = uniform(buffers.a1, plan.key, counter) < dropout
             factor = select(dropped, splat(buffers.a1, 0.0), scale)
             place = (j * plan.rows + t) * lanes
@@ -121,23 +121,26 @@ def output_probabilities(start, stop, buffers, sizes, plan):
 
 
 @kernel
-def propagate(position, count, order, buffers, sizes, plan, settings):
-    """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order."""
+def propagate(position, seen, count, order, buffers, sizes, plan, settings):
+    """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order.
+
+    ``seen`` is the number of examples in the epochs before.
+    """
     for start in range(0, count, TILE):
         stop = min(count, start + TILE)
         copy_rows(position, start, stop, order, buffers, sizes, plan)
         hidden_product(start, stop, buffers, sizes, plan)
-        finish_tile(position, start, stop, order, buffers, sizes, plan, settings)
+        finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings)
 
 
 @kernel
-def finish_tile(position, start, stop, order, buffers, sizes, plan, settings):
+def finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings):
     """Go on from z1 to the deltas and losses of the examples start..stop. INOUT buffers."""
     lanes = lane_count(buffers.theta)
     copy_targets(position, start, stop, order, buffers, plan)
     activate_units(start, stop, buffers, sizes, plan, settings.slope)
     if settings.dropout > 0.0:
-        drop_units(position, start, stop, buffers, sizes, plan, settings.dropout)
+        drop_units(seen + position, start, stop, buffers, sizes, plan, settings.dropout)
     output_probabilities(start, stop, buffers, sizes, plan)
     cross_entropy(
         plan.output, buffers.z2, plan.rows, sizes.outputs,

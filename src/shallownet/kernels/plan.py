@@ -48,7 +48,8 @@ class Plan(NamedTuple):
     Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; ``rows``
     of a thread's workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
     an order other than that of the rows; and the data: X by address and strides in bytes, the order by address;
-    for dropout the examples seen before this epoch and the key of the random numbers.
+    the addresses of the generator that shuffles the order before each epoch (0: nothing does) and of the team of
+    threads; for dropout the examples seen before the call's first epoch and the key of the random numbers.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
@@ -67,6 +68,8 @@ class Plan(NamedTuple):
     x_row: int
     x_column: int
     order_address: int
+    generator: int
+    team: int
     seen: int
     key: int
     entries: int
@@ -94,4 +97,4 @@ class Settings(NamedTuple):
 
 # Compile-time lengths for the kernels' unpacking.
 BUFFERS, PLAN, SETTINGS = len(Buffers._fields), len(Plan._fields), len(Settings._fields)
-ORDER = Plan._fields.index("order_address")
+ORDER, GENERATOR, TEAM, SHARES = (Plan._fields.index(name) for name in ("order_address", "generator", "team", "shares"))

@@ -73,14 +73,14 @@ def sparse_hidden_product(position, start, stop, order, buffers, sizes, plan):
 
 
 @kernel
-def sparse_propagate(part, parts, position, count, order, buffers, sizes, plan, settings):
+def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of this part of ``count`` examples."""
     tiles = (count + TILE - 1) // TILE
     for tile in range(part * tiles // parts, (part + 1) * tiles // parts):
         start = tile * TILE
         stop = min(count, start + TILE)
         sparse_hidden_product(position, start, stop, order, buffers, sizes, plan)
-        finish_tile(position, start, stop, order, buffers, sizes, plan, settings)
+        finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings)
 
 
 @kernel

@@ -1,0 +1,112 @@
+"""Threads that work on one run together, step by step, without being started anew for each.
+
+The work is a row of phases, each of some tasks; a phase begins when all tasks of the one before are done. Threads
+claim tasks one by one, each its own first and then those that another has not yet begun. Nothing is ever waited
+for but a task that a running thread has claimed: a thread that comes late, or never, leaves its tasks to the others.
+So a team is complete with any number of threads, also with one.
+
+The state of a team is an array of 64-bit integers: the number of tasks done in the call, and for each task the
+last phase in which it was claimed, each in a cache line of its own.
+"""
+
+import os
+import platform
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from .compiling import kernel
+
+LINE = 16  # numbers from one counter to the next: two cache lines, as CPUs fetch them in pairs
+SPINS = 2000  # turns of waiting before the CPU is offered to other threads
+
+# LLVM's names of the instruction that says "this thread waits", with its operands
+_X86, _ARM = ("llvm.x86.sse2.pause",), ("llvm.aarch64.hint", 1)
+_PAUSE = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}.get(platform.machine())
+_yield = types.ExternalFunction("sched_yield" if hasattr(os, "sched_yield") else "SwitchToThread", types.int32())
+
+
+@intrinsic
+def fetch(typingctx, p, index):
+    """Return p[index] with all that was written before another thread set it."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load_atomic(builder.gep(args[0], [args[1]]), "acquire", 8)
+
+    return types.int64(p, types.intp), codegen
+
+
+@intrinsic
+def count_up(typingctx, p, index):
+    """Add 1 to p[index] and show other threads all that was written before."""
+
+    def codegen(context, builder, sig, args):
+        one = ir.Constant(ir.IntType(64), 1)
+        builder.atomic_rmw("add", builder.gep(args[0], [args[1]]), one, "release")
+        return context.get_dummy_value()
+
+    return types.none(p, types.intp), codegen
+
+
+@intrinsic
+def replace(typingctx, p, index, old, new):
+    """Set p[index] to ``new`` and return True if it is ``old``."""
+
+    def codegen(context, builder, sig, args):
+        p, index, old, new = args
+        result = builder.cmpxchg(builder.gep(p, [index]), old, new, "acq_rel", "acquire")
+        return builder.extract_value(result, 1)
+
+    return types.boolean(p, types.intp, types.int64, types.int64), codegen
+
+
+@intrinsic
+def pause(typingctx):
+    """Tell the CPU that this thread waits."""
+
+    def codegen(context, builder, sig, args):
+        if _PAUSE is not None:
+            name, *operands = _PAUSE
+            number = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [number] * len(operands))
+            function = cgutils.get_or_insert_function(builder.module, kind, name)
+            builder.call(function, [ir.Constant(number, operand) for operand in operands])
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+@kernel
+def begin(team, tasks):
+    """Begin a call whose phases have at most so many tasks. OUT team."""
+    for i in range(0, (tasks + 1) * LINE, LINE):
+        team[i] = 0
+
+
+@kernel
+def claim(team, threads, task, phase):
+    """Return whether the calling thread is the one to do this task of this phase. INOUT team."""
+    if threads == 1:
+        return True
+    place = (task + 1) * LINE
+    last = fetch(team, place)
+    return last < phase and replace(team, place, last, phase)
+
+
+@kernel
+def done(team, threads):
+    """Say that a claimed task is done. INOUT team."""
+    if threads > 1:
+        count_up(team, 0)
+
+
+@kernel
+def wait(team, threads, tasks):
+    """Wait until so many tasks of the call are done."""
+    spins = 0
+    while threads > 1 and fetch(team, 0) < tasks:
+        pause()
+        spins += 1
+        if spins % SPINS == 0:
+            _yield()
