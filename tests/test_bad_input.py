@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pandas
@@ -298,6 +299,36 @@ def test_an_error_in_training_leaves_the_fit_before(monkeypatch):
 
 
 # --- predictions ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [False, True], ids=["", "names"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        X[:5],
+        np.asfortranarray(X[:5]),
+        X[:10:2],
+        X[:5].astype(np.float32),
+        X[:5].astype(">f8"),
+        X[:5].tolist(),
+        np.full((2, 4), 1e308),  # finite, though the sum is not
+        np.ma.masked_array(X[:5]),
+    ],
+    ids=["C", "F", "steps", "float32", "byte order", "list", "sum overflows", "masked"],
+)
+def test_plain_arrays_pass_no_other_checks_than_others_do(rows, names, monkeypatch):
+    model = small().fit(pandas.DataFrame(X, columns=list("abcd")) if names else X, Y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        fast = model.predict_proba(rows)
+        monkeypatch.setattr(ShallowNetClassifier, "_is_plain", lambda self, X: False)
+        np.testing.assert_array_equal(fast, model.predict_proba(rows))
+
+
+def test_an_array_without_the_names_of_the_fit_is_warned_about():
+    model = small().fit(pandas.DataFrame(X, columns=list("abcd")), Y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(X)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])

@@ -51,7 +51,8 @@ def test_same_bits_for_a_row_alone_and_among_others(dtype):
 
 
 def test_same_bits_on_any_number_of_threads(dtype, monkeypatch):
-    monkeypatch.setattr(_forward, "ROWS_PER_THREAD", 100)
+    monkeypatch.setattr(_forward, "THREAD_OPERATIONS", 1)
+    monkeypatch.setattr(_forward, "LOADING_OPERATIONS", 0)
     task = problem(777, 5, 20, 3)
     serial = predict(task, Model("tanh"), dtype)
     for n_threads in (2, 3):
@@ -64,3 +65,12 @@ def test_nan_stays_in_its_row(dtype):
     nan = np.isnan(predict(task, Model("relu"), dtype))
     assert nan[7].all()
     assert nan.sum() == 3
+
+
+def test_threads_are_used_once_there_has_been_work_enough(monkeypatch):
+    monkeypatch.setattr(_forward, "_without_threads", {})
+    large, dtype = _forward.LOADING_OPERATIONS / 3, np.dtype(np.float32)
+    assert [_forward._parts(large, 2, dtype) for _ in range(4)] == [1, 1, 2, 2]
+    assert _forward._parts(_forward.THREAD_OPERATIONS * 2 - 1, 2, dtype) == 1
+    assert _forward._parts(large, 1, dtype) == 1
+    assert _forward._parts(large, 2, np.dtype(np.float64)) == 1

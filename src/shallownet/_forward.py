@@ -12,7 +12,11 @@ from .kernels.prediction import (
     predict_sparse,
 )
 
-ROWS_PER_THREAD = 2**13  # a prediction with fewer rows for each thread is done by one
+THREAD_OPERATIONS = 4e6  # a prediction with fewer for each thread is done by one
+LOADING_OPERATIONS = 1e10  # of predictions that could have used threads, before the parallel copy is loaded for them
+
+# The operations of such predictions in this process, by dtype.
+_without_threads: dict = {}
 
 
 def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
@@ -24,7 +28,7 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
         _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
         return out
     arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
-    parts = min(n_threads, n // ROWS_PER_THREAD)
+    parts = _parts(2 * n * w1.shape[1] * (w1.shape[0] + w2.shape[1]), n_threads, w1.dtype)
     if parts > 1:
         with threads(parts) as allowed:
             predict, parts = (predict_parallel, parts) if allowed else (predict_serial, 1)
@@ -32,6 +36,18 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
     else:
         predict_serial(0, n, 1, *arguments)
     return out
+
+
+def _parts(operations, n_threads, dtype):
+    """Return among how many threads to divide a prediction.
+
+    The parallel copy is compiled, or loaded from the cache, only once there has been work enough to repay it.
+    """
+    parts = min(n_threads, int(operations / THREAD_OPERATIONS))
+    if parts < 2:
+        return 1
+    done = _without_threads[dtype] = _without_threads.get(dtype, 0) + operations
+    return parts if done >= LOADING_OPERATIONS else 1
 
 
 def hidden_activations(X, coefs, intercepts, activation, slope):

@@ -12,8 +12,8 @@ and the panels hold only W2.
 
 from typing import NamedTuple
 
-from .compiling import entry, plain
-from .lanes import lane_count, numbers, pointer
+from .compiling import entry, kernel, plain
+from .lanes import keep, lane_count, load, numbers, pointer, store
 from .layers import UNIT
 
 
@@ -66,41 +66,80 @@ def layout(features, hidden, outputs, lanes, by_feature):
     return Layout(features, hidden, outputs, feature_rows, output_rows, panels, w1_row, w1_gap, w2, w2_gap, b2, size)
 
 
-@entry
-def pack(w1, b1, w2, b2, theta, sizes):
+@kernel
+def spread(row, first, hidden, theta, place, gap):
+    """Copy the numbers of all hidden units from row[first:] to theta[place:], those of each panel ``gap`` further.
+
+    IN row; OUT theta.
+    """
+    lanes = lane_count(theta)
+    for h in range(0, hidden, lanes):
+        target = place + h // lanes * gap
+        if h + lanes <= hidden:
+            store(theta, target, load(row, first + h))
+        else:
+            for unit in range(hidden - h):
+                theta[target + unit] = row[first + h + unit]
+
+
+@kernel
+def collect(theta, place, gap, hidden, row, first):
+    """Do the reverse of ``spread``. IN theta; OUT row."""
+    lanes = lane_count(theta)
+    for h in range(0, hidden, lanes):
+        source = place + h // lanes * gap
+        if h + lanes <= hidden:
+            store(row, first + h, load(theta, source))
+        else:
+            for unit in range(hidden - h):
+                row[first + h + unit] = theta[source + unit]
+
+
+@kernel
+def place_of_output(h, k, sizes, lanes):
+    """Return where W2 of a hidden unit and an output is."""
+    return sizes.w2 + h // lanes * sizes.w2_gap + k * lanes + h % lanes
+
+
+@kernel
+def fill_panels(w1, b1, w2, b2, theta, sizes):
     """Fill theta, which holds zeros, from W1 (features, hidden), b1, W2 (hidden, outputs) and b2.
 
     IN w1, b1, w2, b2; OUT theta.
     """
-    sizes = Layout(*numbers(sizes, LAYOUT))
-    lanes = lane_count(pointer(theta))
+    lanes = lane_count(theta)
+    for f in range(sizes.features):
+        spread(w1, f * sizes.hidden, sizes.hidden, theta, f * sizes.w1_row, sizes.w1_gap)
+    spread(b1, 0, sizes.hidden, theta, sizes.features * sizes.w1_row, sizes.w1_gap)
     for h in range(sizes.hidden):
-        place = h // lanes * sizes.w1_gap + h % lanes
-        for f in range(sizes.features):
-            theta[place + f * sizes.w1_row] = w1[f, h]
-        theta[place + sizes.features * sizes.w1_row] = b1[h]
-        place = sizes.w2 + h // lanes * sizes.w2_gap + h % lanes
         for k in range(sizes.outputs):
-            theta[place + k * lanes] = w2[h, k]
+            theta[place_of_output(h, k, sizes, lanes)] = w2[h * sizes.outputs + k]
     for k in range(sizes.outputs):
         theta[sizes.b2 + k] = b2[k]
 
 
 @entry
+def pack(w1, b1, w2, b2, theta, sizes):
+    """Do ``fill_panels`` with contiguous arrays."""
+    names = Layout(*numbers(sizes, LAYOUT))
+    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), pointer(theta), names)
+    keep((w1, b1, w2, b2, theta))
+
+
+@entry
 def unpack(theta, w1, b1, w2, b2, sizes):
-    """Fill W1 (features, hidden), b1, W2 (hidden, outputs) and b2 from theta.
+    """Fill the contiguous W1 (features, hidden), b1, W2 (hidden, outputs) and b2 from theta.
 
     IN theta; OUT w1, b1, w2, b2.
     """
-    sizes = Layout(*numbers(sizes, LAYOUT))
-    lanes = lane_count(pointer(theta))
-    for h in range(sizes.hidden):
-        place = h // lanes * sizes.w1_gap + h % lanes
-        for f in range(sizes.features):
-            w1[f, h] = theta[place + f * sizes.w1_row]
-        b1[h] = theta[place + sizes.features * sizes.w1_row]
-        place = sizes.w2 + h // lanes * sizes.w2_gap + h % lanes
-        for k in range(sizes.outputs):
-            w2[h, k] = theta[place + k * lanes]
-    for k in range(sizes.outputs):
-        b2[k] = theta[sizes.b2 + k]
+    names, lanes = Layout(*numbers(sizes, LAYOUT)), lane_count(pointer(theta))
+    panels = pointer(theta)
+    for f in range(names.features):
+        collect(panels, f * names.w1_row, names.w1_gap, names.hidden, pointer(w1), f * names.hidden)
+    collect(panels, names.features * names.w1_row, names.w1_gap, names.hidden, pointer(b1), 0)
+    for h in range(names.hidden):
+        for k in range(names.outputs):
+            w2[h, k] = panels[place_of_output(h, k, names, lanes)]
+    for k in range(names.outputs):
+        b2[k] = panels[names.b2 + k]
+    keep((theta, w1, b1))

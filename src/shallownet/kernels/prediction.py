@@ -6,21 +6,25 @@ from numba import prange
 from .compiling import entry, kernel, serial_and_parallel
 from .examples import activate_units, copy_row, hidden_product, output_probabilities
 from .lanes import keep, lane_count, numbers, pointer
+from .layers import ROWS
 from .loss import OUTPUT_LOGISTIC
-from .panels import LAYOUT, Layout, layout, pack
+from .panels import LAYOUT, Layout, fill_panels, layout
 from .plan import TILE, Buffers, Plan
 from .sparse import sparse_hidden_product
 
+FEW = 16  # rows of a workspace for predictions of no more than one block of rows
+
 
 @kernel
-def workspace(x_address, x_row, x_column, theta, sizes, activation, output):
-    """Return the arrays of a forward pass over one tile, to be kept alive, and the buffers that point to them."""
+def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
+    """Return the arrays of a forward pass over n rows, to be kept alive, and the buffers that point to them."""
     lanes = lane_count(pointer(theta))
-    x = np.zeros(TILE * sizes.feature_rows, theta.dtype)
+    rows = FEW if n <= ROWS else TILE
+    x = np.zeros(rows * sizes.feature_rows, theta.dtype)
     x[sizes.features :: sizes.feature_rows] = 1.0
-    a1 = np.zeros(TILE * sizes.panels * lanes, theta.dtype)
-    d1 = np.zeros_like(a1)
-    z2 = np.zeros(TILE * sizes.output_rows, theta.dtype)
+    a1 = np.zeros(rows * sizes.panels * lanes, theta.dtype)
+    d1 = np.empty_like(a1)
+    z2 = np.zeros(rows * sizes.output_rows, theta.dtype)
     living = np.ones(lanes, theta.dtype)
     if sizes.hidden % lanes:
         living[sizes.hidden % lanes :] = 0.0
@@ -29,7 +33,7 @@ def workspace(x_address, x_row, x_column, theta, sizes, activation, output):
         weights, weights, weights, weights, weights, weights, weights, weights,
         pointer(living), pointer(x), pointer(a1), pointer(d1), work, work, work, work,
     )  # fmt: skip
-    plan = Plan(activation, output, 0, 0, 1, TILE, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0)
+    plan = Plan(activation, output, 0, 0, 1, rows, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0)
     return (x, a1, d1, z2, living), buffers, plan
 
 
@@ -47,17 +51,17 @@ def forward(first, count, buffers, sizes, plan, slope, size):
 def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activation, output, slope, out):
     """Set out[begin:end] to the probabilities of those rows; OUT out (rows, classes or labels)."""
     sizes = Layout(*numbers(sizes, LAYOUT))
-    arrays, buffers, plan = workspace(x_address, x_row, x_column, theta, sizes, activation, output)
+    arrays, buffers, plan = workspace(end - begin, x_address, x_row, x_column, theta, sizes, activation, output)
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
         forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
         output_probabilities(0, count, buffers, sizes, plan)
-        copy_probabilities(first, count, output, buffers, sizes, out)
+        copy_probabilities(first, count, output, buffers, sizes, plan, out)
     keep(arrays)
 
 
 @kernel
-def copy_probabilities(first, count, output, buffers, sizes, out):
+def copy_probabilities(first, count, output, buffers, sizes, plan, out):
     """Copy a tile's probabilities to rows first.. of out (rows, classes or labels); OUT out."""
     for t in range(count):
         if output == OUTPUT_LOGISTIC and sizes.outputs == 1:
@@ -65,16 +69,16 @@ def copy_probabilities(first, count, output, buffers, sizes, out):
             out[first + t, 1] = buffers.z2[t]
         else:
             for k in range(sizes.outputs):
-                out[first + t, k] = buffers.z2[k * TILE + t]
+                out[first + t, k] = buffers.z2[k * plan.rows + t]
 
 
 @kernel
-def copy_hidden(first, count, buffers, sizes, out):
+def copy_hidden(first, count, buffers, sizes, plan, out):
     """Copy a tile's hidden activations to rows first.. of out (rows, hidden); OUT out."""
     lanes = lane_count(buffers.a1)
     for t in range(count):
         for h in range(sizes.hidden):
-            out[first + t, h] = buffers.a1[(h // lanes * TILE + t) * lanes + h % lanes]
+            out[first + t, h] = buffers.a1[(h // lanes * plan.rows + t) * lanes + h % lanes]
 
 
 @kernel
@@ -82,7 +86,8 @@ def packed(w1, b1, w2, b2):
     """Return theta and the numbers of its layout."""
     sizes = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1)), False))
     theta = np.zeros(sizes[-1], w1.dtype)
-    pack(w1, b1, w2, b2, theta, sizes)
+    names = Layout(*numbers(sizes, LAYOUT))
+    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), pointer(theta), names)
     return theta, sizes
 
 
@@ -110,11 +115,11 @@ def hidden_activations_serial(begin, end, x_address, x_row, x_column, w1, b1, w2
     """
     theta, numbers_of_layout = packed(w1, b1, w2, b2)
     sizes = Layout(*numbers(numbers_of_layout, LAYOUT))
-    arrays, buffers, plan = workspace(x_address, x_row, x_column, theta, sizes, activation, 0)
+    arrays, buffers, plan = workspace(end - begin, x_address, x_row, x_column, theta, sizes, activation, 0)
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
         forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
-        copy_hidden(first, count, buffers, sizes, out)
+        copy_hidden(first, count, buffers, sizes, plan, out)
     keep((arrays, theta))
 
 
@@ -129,17 +134,17 @@ def predict_sparse(x_address, indptr, indices, w1, b1, w2, b2, activation, outpu
     layout_numbers = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lanes, True))
     sizes = Layout(*numbers(layout_numbers, LAYOUT))
     theta = np.zeros(sizes.size, w1.dtype)
-    pack(w1, b1, w2, b2, theta, layout_numbers)
+    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), pointer(theta), sizes)
     rows, columns = indptr.ctypes.data, indices.ctypes.data
-    arrays, buffers, plan = workspace(x_address, rows, columns, theta, sizes, activation, output)
+    arrays, buffers, plan = workspace(out.shape[0], x_address, rows, columns, theta, sizes, activation, output)
     order = pointer(indptr)
     for first in range(0, out.shape[0], TILE):
         count = min(TILE, out.shape[0] - first)
         sparse_hidden_product(first, 0, count, order, buffers, sizes, plan)
         activate_units(0, count, buffers, sizes, plan, slope)
         if hidden:
-            copy_hidden(first, count, buffers, sizes, out)
+            copy_hidden(first, count, buffers, sizes, plan, out)
         else:
             output_probabilities(0, count, buffers, sizes, plan)
-            copy_probabilities(first, count, output, buffers, sizes, out)
+            copy_probabilities(first, count, output, buffers, sizes, plan, out)
     keep((arrays, theta))
