@@ -382,7 +382,7 @@ def attach(net, problem, model, X=None, batch_size=None, n_threads=1):
     """Give a Network the Problem's examples, or another array X of the same numbers."""
     X = problem.X.astype(net.dtype) if X is None else X
     targets = problem.Y if model.output == "logistic" else problem.Y.argmax(axis=1)[:, np.newaxis]
-    net.attach(X, targets, problem.s, None, batch_size or len(X), epochs=1, n_threads=n_threads)
+    net.attach(X, targets, problem.s, None, batch_size or len(X), n_threads)
 
 
 def train(

@@ -26,6 +26,7 @@ with warnings.catch_warnings(record=True) as caught:
     import numpy as np
     import shallownet
     from numba.core.dispatcher import Dispatcher
+    from shallownet.kernels.compiling import _Cache, _NoCache
     random = np.random.RandomState(0)
     if sys.argv[1] == "fit":
         X, y = random.randn(40, 3).astype(np.float32), np.arange(40) % 2
@@ -39,7 +40,8 @@ with warnings.catch_warnings(record=True) as caught:
 kernels = {}
 for name, module in list(sys.modules.items()):
     if name.startswith("shallownet"):
-        kernels.update({v.py_func.__qualname__: v for v in vars(module).values() if isinstance(v, Dispatcher)})
+        kernels.update({v.py_func.__qualname__: v for v in vars(module).values()
+                        if isinstance(v, Dispatcher) and isinstance(v._cache, (_Cache, _NoCache))})
 print(json.dumps({
     "file": shallownet.__file__,
     "result": result,

@@ -104,7 +104,7 @@ def test_sparse_has_the_same_bits_on_any_number_of_threads(monkeypatch):
     random = np.random.default_rng(0)
     X = sp.random(700, 3000, 0.02, format="csr", random_state=0, dtype=np.float32)
     y = random.integers(0, 4, 700)
-    monkeypatch.setattr("shallownet._pace.LONG_FIT", 0)
+    monkeypatch.setattr("shallownet._pace.WORTH_LOADING", 0)
     results = [ShallowNetClassifier(30, max_iter=3, random_state=0, n_jobs=n).fit(X, y) for n in (1, 2)]
     for a, b in zip(results[0].coefs_, results[1].coefs_, strict=True):
         assert a.tobytes() == b.tobytes()

@@ -6,10 +6,10 @@ from shallownet import _pace
 from shallownet._pace import (
     CALL_SECONDS,
     GUESSED_RATE,
-    LONG_FIT,
     RETRY_SECONDS,
     SMALLEST_STEP,
     TRIAL_SECONDS,
+    WORTH_LOADING,
     Pace,
 )
 
@@ -36,8 +36,14 @@ def clock(monkeypatch):
     return clock
 
 
-def pace_of(*, step=STEP, whole=2 * LONG_FIT, may=True, ready=True):
-    return Pace(OPERATIONS, step, whole, may, ready)
+@pytest.fixture(autouse=True)
+def loaded(monkeypatch):
+    """The parallel copy is worth loading for the kind of training that the tests take."""
+    monkeypatch.setattr(_pace, "_without_threads", {"loaded": WORTH_LOADING})
+
+
+def pace_of(*, step=STEP, may=True, kind="loaded"):
+    return Pace(OPERATIONS, step, may, kind)
 
 
 def run(pace, clock, costs, duration, left=10**9):
@@ -58,18 +64,25 @@ def share_of_parallel(calls):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"may": False}, {"step": SMALLEST_STEP // OPERATIONS - 1}, {"ready": False, "whole": LONG_FIT / 2}],
-    ids=["one thread", "small step", "short fit, parallel copy not loaded"],
+    "options", [{"may": False}, {"step": SMALLEST_STEP // OPERATIONS - 1}], ids=["one thread", "small step"]
 )
 def test_threads_are_never_used(options, clock):
     calls = run(pace_of(**options), clock, {SERIAL: USUAL, PARALLEL: USUAL / 1000}, 3)
     assert share_of_parallel(calls) == 0
 
 
-@pytest.mark.parametrize("options", [{}, {"ready": False}], ids=["ready", "long fit"])
-def test_threads_are_used_where_they_pay(options, clock):
-    assert share_of_parallel(run(pace_of(**options), clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+def test_threads_are_used_where_they_pay(clock):
+    assert share_of_parallel(run(pace_of(), clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+
+
+def test_threads_are_loaded_once_there_has_been_work_enough(clock):
+    costs = {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
+    for _ in range(5):  # fits that are short alone
+        assert share_of_parallel(run(pace_of(kind="new"), clock, costs, WORTH_LOADING / 6)) == 0
+    calls = run(pace_of(kind="new"), clock, costs, 3)
+    first = next(i for i, (parallel, *_) in enumerate(calls) if parallel)
+    assert sum(seconds for *_, seconds in calls[:first]) <= WORTH_LOADING / 6 + 2 * CALL_SECONDS
+    assert share_of_parallel(calls) > 0.8
 
 
 def test_faster_copy_is_kept_and_the_other_looked_at(clock):

@@ -72,7 +72,6 @@ class Fit:
             self.sample_weight,
             rows,
             estimator._checked_batch_size(n_samples if rows is None else len(rows)),
-            1 if self.incremental else estimator.max_iter,
             self.n_threads,
         )
         hook = None if after_epoch is None else lambda: after_epoch(self.attributes)

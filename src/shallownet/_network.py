@@ -95,7 +95,7 @@ class Network:
         """Return whether all weights are finite."""
         return bool(np.isfinite(self.theta).all())
 
-    def attach(self, X, targets, sample_weight, rows, batch_size, epochs, n_threads):
+    def attach(self, X, targets, sample_weight, rows, batch_size, n_threads):
         """Take the examples and lay out the workspace.
 
         Parameters
@@ -106,8 +106,6 @@ class Network:
         rows : ndarray of shape (n_samples,) of intp, or None
             The rows of X to learn from, if not all.
         batch_size : int
-        epochs : int
-            About how often ``train_epoch`` will be called.
         n_threads : int
             The most threads to use.
         """
@@ -152,9 +150,8 @@ class Network:
         self.pace = Pace(
             operations,
             per_step,
-            operations * self.n_samples * epochs,
             self._workspace.parts > 1,
-            (self.dtype, self.sparse) in _parallel_ready,
+            (self.dtype, self.sparse),
         )
 
     def train_epoch(self, order, rate, step, seen=0):

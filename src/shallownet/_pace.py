@@ -11,9 +11,13 @@ from time import perf_counter
 CALL_SECONDS = 0.05  # the length of one kernel call
 TRIAL_SECONDS = 0.002  # the length of a call that only looks how fast the other copy is
 RETRY_SECONDS = 0.5  # how long a comparison is trusted
-SMALLEST_STEP = 300_000  # operations; a smaller step is over before a second thread has begun
-LONG_FIT = 4e10  # operations; a shorter fit is over before the parallel copy is compiled or even loaded
+SMALLEST_STEP = 20_000  # operations; a smaller step is over before a second thread has begun
+WORTH_LOADING = 0.3  # seconds of serial training in this process, before the parallel copy is compiled or loaded
 GUESSED_RATE = 40e9  # operations per second, before anything is measured
+
+
+# The seconds that serial calls took which could have been parallel, by kind of training.
+_without_threads: dict = {}
 
 
 class Pace:
@@ -25,36 +29,40 @@ class Pace:
         Floating-point operations that an example costs.
     step : int
         Examples in a step.
-    whole : int
-        Operations in the whole fit.
     may : bool
         Whether there is more than one thread for a step.
-    ready : bool
-        Whether the parallel copy is compiled.
+    kind : hashable
+        What the run shares its compiled copies with.
     """
 
-    def __init__(self, operations, step, whole, may, ready):
+    def __init__(self, operations, step, may, kind):
         self._seconds = {False: operations / GUESSED_RATE}  # for an example, by copy
         self._measured = {False: -1.0}
-        if may and operations * step >= SMALLEST_STEP and (ready or whole >= LONG_FIT):
-            self._seconds[True] = operations / GUESSED_RATE / 2
-            self._measured[True] = -1.0
+        self._may = may and operations * step >= SMALLEST_STEP
+        self._kind = kind
 
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
-        if self._measured[False] < 0:  # a guess may be far too fast
-            return False, min(left, max(1, int(TRIAL_SECONDS / self._seconds[False])))
+        if self._measured[False] < 0:  # the guess may be far too fast
+            return False, self._places(False, TRIAL_SECONDS, left)
+        if len(self._seconds) == 1 and self._may and _without_threads.get(self._kind, 0) >= WORTH_LOADING:
+            self._seconds[True], self._measured[True] = self._seconds[False] / 2, -1.0
         if len(self._seconds) == 1:
-            return False, min(left, max(1, int(CALL_SECONDS / self._seconds[False])))
+            return False, self._places(False, CALL_SECONDS, left)
         now = perf_counter()
-        best = min(self._seconds, key=self._seconds.__getitem__)
-        stale = [copy for copy, then in self._measured.items() if now - then > RETRY_SECONDS]
-        trial = next((copy for copy in stale if copy != best), None)
-        if trial is not None and self._measured[best] >= 0:
-            return trial, min(left, max(1, int(TRIAL_SECONDS / self._seconds[trial])))
-        return best, min(left, max(1, int(CALL_SECONDS / self._seconds[best])))
+        best = self._seconds[True] < self._seconds[False]
+        other = not best
+        if self._measured[best] >= 0 and now - self._measured[other] > RETRY_SECONDS:
+            return other, self._places(other, TRIAL_SECONDS, left)
+        return best, self._places(best, CALL_SECONDS, left)
+
+    def _places(self, parallel, seconds, left):
+        """Return how many of the examples left take about so long."""
+        return min(left, max(1, int(seconds / self._seconds[parallel])))
 
     def record(self, parallel, places, seconds):
         """Take note of how long a call took."""
+        if self._may and not parallel:
+            _without_threads[self._kind] = _without_threads.get(self._kind, 0) + seconds
         self._seconds[parallel] = seconds / places
         self._measured[parallel] = perf_counter()

@@ -155,7 +155,7 @@ class Training:
     def _goes_on_after(self, loss):
         """Take note of an epoch; return whether another follows."""
         course = self.course
-        if not np.isfinite(loss) and not self.early_stopping:
+        if not math.isfinite(loss) and not self.early_stopping:
             check_finite(self.network)
         self._note(loss)
         if self.validation is not None:

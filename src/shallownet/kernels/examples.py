@@ -51,11 +51,16 @@ def copy_rows(position, start, stop, order, buffers, sizes, plan):
 @kernel
 def copy_targets(position, start, stop, order, buffers, plan):
     """Copy targets and weights of the same examples; what only fills up the tile weighs 0. OUT y, weight."""
+    lanes = lane_count(buffers.weight)
     for t in range(start, stop):
         row = row_of(order, plan.ordered, position + t)
         for i in range(plan.targets):
             buffers.y[i * plan.rows + t] = buffers.targets[row * plan.targets + i]
-        buffers.weight[t] = buffers.weights[row] if plan.weighted else 1.0
+    for t in range(start, start + TILE, lanes):
+        store(buffers.weight, t, splat(buffers.weight, 1.0))
+    if plan.weighted:
+        for t in range(start, stop):
+            buffers.weight[t] = buffers.weights[row_of(order, plan.ordered, position + t)]
     for t in range(stop, start + TILE):
         buffers.weight[t] = 0.0
 
