@@ -1,12 +1,14 @@
 """The network as data: its way through an epoch, its weights, and the number of threads."""
 
+import time
+
 import numba
 import numpy as np
 import pytest
 from harness import DTYPES, ScriptedPace, attach, network, problem, weights_of
 from naive import Model, Rule
 
-from shallownet import _forward, _workspace
+from shallownet import _forward, _network, _workspace
 from shallownet._forward import thread_count
 from shallownet._workspace import shares_of, zeros
 
@@ -100,3 +102,23 @@ def test_numba_keeps_its_number_of_threads(n_threads):
     net.pace = ScriptedPace((True, 10**9))
     net.train_epoch(None, 0.1, 0, 0)
     assert numba.get_num_threads() == before
+
+
+def test_time_to_compile_is_no_time_of_training(monkeypatch):
+    task = problem(20, 3, 4, 2)
+    net = network(task, Model(), Rule(), np.float64)
+    attach(net, task, Model())
+    train = _network._TRAIN[False, False]
+
+    def compiled_first(begin, end, *arguments):
+        if begin == end:
+            time.sleep(0.5)
+        train(begin, end, *arguments)
+
+    monkeypatch.setattr(_network, "_ready", set())
+    monkeypatch.setitem(_network._TRAIN, (False, False), compiled_first)
+    seconds = []
+    monkeypatch.setattr(net.pace, "record", lambda parallel, places, taken: seconds.append(taken))
+    net.train_epoch(None, 0.1, 0, 0)
+    assert len(seconds) == 1
+    assert seconds[0] < 0.4

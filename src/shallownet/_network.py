@@ -17,8 +17,8 @@ _RATE = Settings._fields.index("rate")
 
 UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
 
-# The dtypes, and whether X is sparse, for which this process has compiled or loaded the parallel copy.
-_parallel_ready: set = set()
+# The copies that this process has compiled or loaded, by dtype, whether X is sparse, and whether they are parallel.
+_ready: set = set()
 
 _TRAIN = {
     (False, False): train_serial,
@@ -194,18 +194,11 @@ class Network:
         settings[_RATE] = rate
         parallel, places = self.pace.next_call(most * n)
         epochs = max(1, places // n)
-        self._losses = losses = np.zeros(epochs + 1)  # and the place that was reached
+        self._losses = np.zeros(epochs + 1)  # and the place that was reached
         begin, end = 0, epochs * n
         while True:
             stop = self._border(begin, places, end)
-            start = perf_counter()
-            arguments = begin, stop, self.batch_size, n, step, losses
-            packed = self._addresses, self._sizes, plan, settings, self.theta
-            if parallel:
-                start = self._train_in_parallel(arguments, packed, start)
-            else:
-                _TRAIN[self.sparse, False](*arguments, 1, *packed)
-            self.pace.record(parallel, stop - begin, perf_counter() - start)
+            self.pace.record(parallel, stop - begin, self._call(parallel, begin, stop, step))
             begin = stop
             if begin == end:
                 return self.losses_so_far()
@@ -220,17 +213,23 @@ class Network:
         """Let ``losses_so_far`` begin anew."""
         self._losses = np.zeros(1)
 
-    def _train_in_parallel(self, arguments, packed, start):
-        """Make a call with threads if they are allowed; return when training began."""
+    def _call(self, parallel, *run):
+        """Make one kernel call, with threads if they are asked for and allowed; return the seconds that it took."""
+        if not parallel:
+            return self._call_copy(False, 1, *run)
         with threads(self._workspace.parts) as allowed:
-            train = _TRAIN[self.sparse, allowed]
-            parts = self._workspace.parts if allowed else 1
-            if allowed and (self.dtype, self.sparse) not in _parallel_ready:
-                train(0, 0, *arguments[2:], parts, *packed)  # compiles, or loads from the cache
-                _parallel_ready.add((self.dtype, self.sparse))
-                start = perf_counter()
-            train(*arguments, parts, *packed)
-            return start
+            return self._call_copy(allowed, self._workspace.parts if allowed else 1, *run)
+
+    def _call_copy(self, parallel, parts, begin, end, step):
+        train = _TRAIN[self.sparse, parallel]
+        run = self.batch_size, self.n_samples, step, self._losses, parts
+        packed = self._addresses, self._sizes, self._plan, self._constants, self.theta
+        if (self.dtype, self.sparse, parallel) not in _ready:
+            train(0, 0, *run, *packed)  # compiles, or loads from the cache
+            _ready.add((self.dtype, self.sparse, parallel))
+        start = perf_counter()
+        train(begin, end, *run, *packed)
+        return perf_counter() - start
 
     def _border(self, begin, places, end):
         """Return the border of a block that ends a call of about so many places from ``begin`` on."""
