@@ -61,9 +61,10 @@ def test_digits_by_default_in_a_process_of_its_own(folder):
     assert float(ours[0]) > 0.95
     assert ours[:3] == theirs[:3]  # accuracy, epochs, last loss
     assert any("times as fast as MLPClassifier" in line for line in lines)
-    assert lines[-1] == f"wrote {os.path.join('shallownet-pictures', 'digits-loss.png')}"
-    assert [path.name for path in folder.glob("shallownet-pictures/*")] == ["digits-loss.png"]
-    assert (folder / "shallownet-pictures" / "digits-loss.png").read_bytes().startswith(PNG)
+    names = ["digits-loss.png", "digits-hidden.png"]
+    assert lines[-2:] == [f"wrote {os.path.join('shallownet-pictures', name)}" for name in names]
+    assert sorted(path.name for path in folder.glob("shallownet-pictures/*")) == sorted(names)
+    assert all((folder / "shallownet-pictures" / name).read_bytes().startswith(PNG) for name in names)
 
 
 def test_an_error_in_a_process_of_its_own_is_one_line():
