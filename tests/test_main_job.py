@@ -83,7 +83,9 @@ def test_points_in_a_plane_get_a_boundary(folder, capsys):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_two_number_columns_of_a_file_get_a_boundary(folder, classes):
+def test_two_number_columns_of_a_file_get_a_boundary(folder, classes, monkeypatch):
+    # a search for the best place of a legend, slow among many points, on which matplotlib warns only then
+    monkeypatch.setattr("matplotlib.legend.Legend._find_best_position", lambda *_: pytest.fail("a search"))
     table = shop()[["age", "income"]]
     table["class"] = [f"c{i % classes}" for i in range(len(table))]
     table.to_csv("two.csv", index=False)

@@ -113,6 +113,12 @@ def test_one_epoch_is_a_point():
     assert len(line.get_xdata()) == 1 and line.get_marker() == "o"
 
 
+def test_no_search_for_the_place_of_a_legend(monkeypatch):
+    monkeypatch.setattr("matplotlib.legend.Legend._find_best_position", lambda *_: pytest.fail("a search"))
+    drawn(LossCurveDisplay.from_estimator(fitted()))
+    drawn(LossCurveDisplay.from_estimator(fitted(early_stopping=True)))
+
+
 def test_hidden_weights_as_pictures():
     model = fitted(*DIGITS, hidden_layer_sizes=20)
     display = drawn(HiddenWeightsDisplay.from_estimator(model, image_shape=(8, 8)))

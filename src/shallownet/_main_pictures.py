@@ -52,7 +52,8 @@ def save_boundary(path: Path, name: str, model: Any, X_train: Any, y_train: Any,
     if len(model.classes_) <= MOST_CLASSES:
         for label, color in zip(model.classes_, colors, strict=True):
             axes.scatter([], [], color=color, label=str(label))
-        axes.legend(title="class")
+        # beside the points, as matplotlib would take seconds to find the best place among them
+        figure.legend(title="class", loc="outside right upper")
     axes.set_title(f"{name}: points with a black edge were held out")
     figure.savefig(path, dpi=120)
 

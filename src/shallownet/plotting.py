@@ -168,10 +168,13 @@ class LossCurveDisplay:
         return label if self.name is None else f"{self.name}: {label}"
 
     def _draw_legend(self):
-        """Draw one legend for both axes: between falling losses and a rising score there is room on the right."""
+        """Draw one legend for both axes, on the right: above falling losses, or between them and a rising score.
+
+        The place is not left to matplotlib, whose search for the best one is slow for many epochs.
+        """
         handles, _ = self.ax_.get_legend_handles_labels()
         if self.score_ax_ is None:
-            self.ax_.legend(handles=handles)
+            self.ax_.legend(handles=handles, loc="upper right")
         else:
             handles += self.score_ax_.get_legend_handles_labels()[0]
             self.score_ax_.legend(handles=handles, loc="center right")
