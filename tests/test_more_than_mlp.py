@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_breast_cancer, load_iris, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -228,46 +227,6 @@ def test_init_and_batch_share():
 def test_hidden_activations():
     model = fitted(activation="tanh")
     assert_allclose(model.hidden_activations(IRIS[0]), np.tanh(IRIS[0] @ model.coefs_[0] + model.intercepts_[0]))
-
-
-class StopAfter:
-    """A callback that stops the fit after some epochs."""
-
-    def __init__(self, epochs):
-        self.epochs, self.begun, self.ended, self.finished = epochs, 0, 0, 0
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        self.finished += 1
-
-    def on_fit_task_begin(self, estimator, context):
-        self.begun += 1
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        if context.task_name == "epoch":
-            self.ended += 1
-            assert fitted_estimator.predict(IRIS[0][:2]).shape == (2,)
-            return self.ended >= self.epochs
-        return False
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_callback_ends_the_fit(solver):
-    callback = StopAfter(3)
-    model = ShallowNetClassifier(5, solver=solver, random_state=0).set_callbacks(callback).fit(*IRIS)
-    assert model.n_iter_ == 3
-    assert (callback.begun, callback.ended, callback.finished) == (4, 3, 1)
-    assert model.score(*IRIS) > 0.2
-
-
-def test_scoring_monitor_records_each_epoch():
-    monitor = ScoringMonitor(scoring="accuracy")
-    ShallowNetClassifier(5, max_iter=4, random_state=0).set_callbacks(monitor).fit(*IRIS)
-    epochs = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-    assert len(epochs) == 4
-    assert all(0 <= row["accuracy"] <= 1 for row in epochs)
 
 
 def test_a_score_that_is_no_number_ends_training_with_the_best_weights():

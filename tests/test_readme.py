@@ -11,8 +11,10 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("example", EXAMPLES, ids=["grid search", "textbook"])
-def test_an_example_runs(example, capsys):
+@pytest.mark.parametrize("example", EXAMPLES, ids=["grid search", "pictures", "textbook"])
+def test_an_example_runs(example, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
     exec(compile(example, "README.md", "exec"), {})
     score = float(capsys.readouterr().out.split()[-1])
     assert score > 0.9

@@ -37,7 +37,7 @@ FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"_forward", "_training", "_lbfgs"},
     {"_fitting"},
     {"_classifier"},
-    {"__init__"},
+    {"__init__", "plotting"},
     {"_main_data", "_main_progress", "_main_pictures"},
     {"_main_job"},
     {"__main__"},

@@ -22,10 +22,13 @@ class Hooks:
         stops = self.epoch.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=attributes, **self.data
         )
+        self.epoch = None
         if not stops and self.begun < self.context.max_subtasks:
             self._begin_epoch()
         return stops
 
     def end(self, attributes):
-        """End the fit."""
+        """End the fit; an epoch that was begun but never came, as the fit had converged, ends without data."""
+        if self.epoch is not None:
+            self.epoch.call_on_fit_task_end(estimator=self.estimator)
         self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=attributes, **self.data)

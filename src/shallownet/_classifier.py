@@ -30,9 +30,12 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         z1 = W1 x + b1      a1 = g(z1)
         z2 = W2 a1 + b2     a2 = sigma(z2) for two classes, softmax(z2) for more
 
-    (for multilabel targets one logistic output for each label). The loss is the cross-entropy (natural logarithm) of
-    a2, averaged over the examples with their weights, plus ``alpha / 2`` times the sum of the squares of W1 and W2
-    divided by the sum of the weights.
+    with sigma(z) = 1 / (1 + exp(-z)); for multilabel targets there is one logistic output for each label. The loss of
+    a batch of examples with targets y and weights s is::
+
+        J = sum_i s_i L_i / S + alpha / (2 S) (||W1||^2 + ||W2||^2),    S = sum_i s_i
+        L_i = -sum_k y_ik log a2_ik                                     softmax
+        L_i = -sum_k (y_ik log a2_ik + (1 - y_ik) log(1 - a2_ik))       logistic
 
     Parameters
     ----------
@@ -46,18 +49,23 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         - 'identity': g(z) = z, g' = 1. The network is then linear.
         - 'logistic' or 'sigmoid': g(z) = 1 / (1 + exp(-z)), g' = g (1 - g).
         - 'tanh': g' = 1 - g**2.
-        - 'relu': g(z) = max(0, z), g' = 0 for z < 0 and 1 for z >= 0.
-        - 'leaky_relu': g(z) = z for z >= 0 and ``negative_slope * z`` below, g' accordingly, 1 at 0.
+        - 'relu': g(z) = max(0, z), g' = 0 for z < 0 and 1 for z >= 0 [1]_.
+        - 'leaky_relu': g(z) = z for z >= 0 and ``negative_slope * z`` below, g' accordingly, 1 at 0 [2]_.
         - 'gelu': g(z) = z F(z) with the normal distribution F, g' = F(z) + z F'(z) [3]_.
-        - 'silu': g(z) = z s(z) with the logistic function s, g' = s + z s (1 - s) [3]_.
-        - 'softplus': g(z) = log(1 + exp(z)), g' = s(z).
+        - 'silu': g(z) = z sigma(z), g' = sigma(z) (1 + z (1 - sigma(z))) [3]_.
+        - 'softplus': g(z) = log(1 + exp(z)), g' = sigma(z) [4]_.
 
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'sgd' is stochastic gradient descent with ``momentum``; 'adam' is that of Kingma and Ba [1]_; 'lbfgs' is
-        scipy's L-BFGS-B on the loss of all samples at once, which suits small data.
+        How a weight w follows its gradient g of J, with the learning rate r:
+
+        - 'sgd': stochastic gradient descent with momentum, v = ``momentum`` v - r g and w = w + v, or for Nesterov's
+          w = w + ``momentum`` v - r g [5]_.
+        - 'adam': m = ``beta_1`` m + (1 - ``beta_1``) g, v = ``beta_2`` v + (1 - ``beta_2``) g^2 and, in step t = 1,
+          2, ..., w = w - r c m / (sqrt(v) + ``epsilon``) with c = sqrt(1 - ``beta_2``^t) / (1 - ``beta_1``^t) [6]_.
+        - 'lbfgs': scipy's L-BFGS-B on the loss of all samples at once, which suits small data [7]_.
 
     alpha : float, default=0.0001
-        The strength of the L2 penalty on the coefficients.
+        The strength of the L2 penalty on the coefficients, alpha in J; the intercepts have none.
 
     batch_size : int, float, 'auto' or 'full', default='auto'
         The examples in a step. 'auto' is ``min(200, n_samples)``, 'full' all samples, a float in (0, 1) that share
@@ -71,7 +79,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         - 'adaptive': divided by 5 each time training has not improved for ``n_iter_no_change`` epochs; the fit
           stops when it is 1e-6 or less.
         - 'cosine': ``learning_rate_init * (1 + cos(pi * e / max_iter)) / 2`` in epoch e = 0, 1, ..., for 'sgd' and
-          'adam'.
+          'adam' [8]_.
 
     learning_rate_init : float, default=0.001
         The initial learning rate.
@@ -106,8 +114,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     early_stopping : bool, default=False
         Whether to stop on the score of a validation set instead of the training loss, and to go back to the weights
-        of the best epoch. The validation set is ``X_val`` of ``fit`` or, if there is none, ``validation_fraction``
-        of the samples, stratified for two classes.
+        of the best epoch [9]_. The validation set is ``X_val`` of ``fit`` or, if there is none,
+        ``validation_fraction`` of the samples, stratified for two classes.
 
     validation_fraction : float, default=0.1
         The share of the samples that early stopping sets aside.
@@ -127,25 +135,31 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     init : {'glorot_uniform', 'he_normal', 'small_normal', 'zeros'} or pair (coefs, intercepts), \
             default='glorot_uniform'
-        The initial weights. 'glorot_uniform' is MLPClassifier's [2]_. 'he_normal' draws normal numbers with
-        standard deviation ``sqrt(2 / fan_in)``, for ReLU kinds [4]_. 'small_normal' draws W1 and W2 from a normal
-        distribution with standard deviation 0.01 and sets the intercepts to 0. 'zeros' shows why neither may be
-        zero: all hidden units stay the same for ever. A pair is where to start from, as ``(coefs_, intercepts_)``.
+        The initial weights, with fan_in and fan_out the units before and after:
+
+        - 'glorot_uniform': as MLPClassifier, coefficients and intercepts uniform between -b and b, with
+          b = sqrt(6 / (fan_in + fan_out)), for the logistic activation sqrt(2 / (fan_in + fan_out)) [10]_.
+        - 'he_normal': coefficients normal with standard deviation sqrt(2 / fan_in), for ReLU kinds, and intercepts
+          0 [11]_.
+        - 'small_normal': coefficients normal with standard deviation 0.01 and intercepts 0.
+        - 'zeros': shows why the coefficients may not be zero: all hidden units stay the same for ever.
+        - a pair: where to start from, as ``(coefs_, intercepts_)``, of those shapes.
 
     negative_slope : float, default=0.01
         The slope of 'leaky_relu' below 0.
 
     class_weight : dict, 'balanced' or None, default=None
         The weight of each class, multiplied with ``sample_weight``: 'balanced' is
-        ``n_samples / (n_classes * np.bincount(y))``, a class that a dict does not name has weight 1.
+        ``n_samples / (n_classes * np.bincount(y))`` [12]_, a class that a dict does not name has weight 1. Not for
+        multilabel targets.
 
     dropout : float, default=0.0
         The probability that a hidden unit is left out of a training step for an example; the others are scaled up
-        by ``1 / (1 - dropout)``, so that prediction needs no change [5]_.
+        by ``1 / (1 - dropout)``, so that prediction needs no change [13]_. Not for 'lbfgs'.
 
     label_smoothing : float, default=0.0
         The share s of each target that is spread over all K classes: (1 - s) y + s / K; K = 2 for a logistic
-        output [6]_.
+        output [14]_.
 
     scoring : str, callable or None, default=None
         The score of the validation set: None is accuracy, 'loss' minus the loss, else a scorer of scikit-learn by
@@ -185,7 +199,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         The epoch of the best score, counted from 1.
 
     n_iter_ : int
-        The number of epochs.
+        The number of epochs, for 'lbfgs' iterations.
 
     t_ : int
         The number of examples that the solver has seen.
@@ -213,13 +227,22 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     References
     ----------
-    .. [1] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", 2015.
-    .. [2] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-       2010.
+    .. [1] V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
+    .. [2] A. L. Maas, A. Y. Hannun and A. Y. Ng, "Rectifier nonlinearities improve neural network acoustic models",
+       2013.
     .. [3] D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016.
-    .. [4] K. He et al., "Delving deep into rectifiers", 2015.
-    .. [5] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
-    .. [6] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
+    .. [4] C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", 2001.
+    .. [5] I. Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+    .. [6] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", 2015.
+    .. [7] R. H. Byrd et al., "A limited memory algorithm for bound constrained optimization", 1995.
+    .. [8] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
+    .. [9] L. Prechelt, "Early stopping - but when?", 1998.
+    .. [10] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+       2010.
+    .. [11] K. He et al., "Delving deep into rectifiers", 2015.
+    .. [12] G. King and L. Zeng, "Logistic regression in rare events data", 2001.
+    .. [13] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+    .. [14] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
 
     Examples
     --------
@@ -265,6 +288,11 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             If a parameter or the data are not valid (NaN or infinity in X, continuous y, a single class, negative
             weights or none above 0), or if the solver diverges to weights that are not finite. A classifier that
             was fitted before then stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training still improved after ``max_iter``, or a loss or validation score was NaN.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
@@ -408,7 +436,15 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_`` and in the dtype of the fit.
+            In the order of ``classes_`` and in the dtype of the fit. For multilabel targets the probability of each
+            label, of shape (n_samples, n_labels).
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid or has another number of features than in the fit.
         """
         return predict_proba(
             self._checked(X),
@@ -432,6 +468,13 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
             The natural logarithm of ``predict_proba(X)``.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid or has another number of features than in the fit.
         """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
@@ -448,6 +491,13 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         -------
         labels : ndarray of shape (n_samples,), or indicator matrix of shape (n_samples, n_labels)
             From ``classes_``; the matrix is sparse if y was.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid or has another number of features than in the fit.
         """
         probabilities = self.predict_proba(X)
         return labels_of(probabilities, self.classes_, self._label_kind)
@@ -463,7 +513,14 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         Returns
         -------
         activations : ndarray of shape (n_samples, n_hidden)
-            g(X W1 + b1), in the dtype of the fit.
+            g(X W1^T + b1), in the dtype of the fit.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid or has another number of features than in the fit.
         """
         X = self._checked(X)
         return hidden_activations(

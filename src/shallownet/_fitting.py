@@ -174,13 +174,19 @@ class Fit:
     def _minimize(self, hook):
         estimator = self.estimator
         self.course.n_iter = 0
+
+        def after_iteration(loss):
+            self.course.n_iter += 1
+            self.course.loss_curve = [loss]
+            return hook()
+
         loss, self.course.n_iter = minimize_loss(
             self.network,
             max_iter=estimator.max_iter,
             max_fun=estimator.max_fun,
             tol=estimator.tol,
             verbose=estimator.verbose,
-            after_iteration=hook,
+            after_iteration=hook and after_iteration,
         )
         self.course.loss_curve = [loss]
         check_finite(self.network)

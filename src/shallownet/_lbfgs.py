@@ -17,7 +17,7 @@ def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=N
         Bounds of the iterations and evaluations, the largest entry of the gradient where it stops, and whether
         scipy prints its iterations.
     after_iteration : callable or None
-        Called after each iteration with the network at its weights; the search ends if it returns True.
+        Called after each iteration with the loss, the network at its weights; the search ends if it returns True.
     """
     coefs, intercepts = network.weights()
     shapes = [array.shape for array in coefs + intercepts]
@@ -37,9 +37,9 @@ def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=N
         loss, gradient = network.loss_and_gradient(*unpacked(vector))
         return loss, packed(*gradient).astype(np.float64)
 
-    def callback(vector):
-        network.set_weights(*unpacked(vector))
-        if after_iteration():
+    def callback(intermediate_result):
+        network.set_weights(*unpacked(intermediate_result.x))
+        if after_iteration(float(intermediate_result.fun)):
             raise StopIteration
 
     result = minimize(

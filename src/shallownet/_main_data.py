@@ -24,12 +24,16 @@ class DataError(Exception):
 
 
 class Data(NamedTuple):
-    """A classification problem, and the transformer that makes its features fit for a network."""
+    """A classification problem, and the transformer that makes its features fit for a network.
+
+    ``image_shape`` is the height and width of the images whose pixels the features are, None if they are none.
+    """
 
     name: str
     X: Any
     y: np.ndarray
     preprocessing: Any
+    image_shape: tuple[int, int] | None = None
 
     @property
     def in_a_plane(self) -> bool:
@@ -44,6 +48,7 @@ SETS: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
     "wine": lambda: sklearn.datasets.load_wine(return_X_y=True),
     **DATASETS,
 }
+IMAGE_SHAPES = {"digits": (8, 8)}
 
 
 def load(source: str, target: str | None, separator: str) -> Data:
@@ -52,7 +57,7 @@ def load(source: str, target: str | None, separator: str) -> Data:
         if target is not None:
             raise DataError(f"--target belongs to a file, but {source} is a data set that comes along")
         X, y = SETS[source]()
-        return Data(source, X, y, StandardScaler())
+        return Data(source, X, y, StandardScaler(), IMAGE_SHAPES.get(source))
     if not Path(source).exists():
         raise DataError(f"no file {source!r}, and no data set of that name: there are {', '.join(SETS)}")
     table = _read(source, separator)

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from ._classifier import ShallowNetClassifier
 from ._main_data import Data, DataError, load
-from ._main_pictures import save_boundary, save_loss_curves
+from ._main_pictures import save_boundary, save_hidden_weights, save_loss_curves
 from ._main_progress import epoch_bar
 
 INTERRUPTED = "Training interrupted"  # how the warning of an interrupted fit begins, in both classifiers
@@ -202,7 +202,10 @@ def pictures(folder: Path, data: Data, fits: list[Fit], parts: list) -> list[Pat
     try:
         if all(fit.losses for fit in fits):
             written.append(folder / f"{data.name}-loss.png")
-            save_loss_curves(written[-1], data.name, {fit.name: (fit.losses, fit.seconds) for fit in fits})
+            save_loss_curves(written[-1], data.name, {fit.name: (fit.pipeline, fit.seconds) for fit in fits})
+        if data.image_shape:
+            written.append(folder / f"{data.name}-hidden.png")
+            save_hidden_weights(written[-1], data.name, fits[0].pipeline, data.image_shape)
         if data.in_a_plane:
             written.append(folder / f"{data.name}-boundary.png")
             save_boundary(written[-1], data.name, fits[0].pipeline, X_train, y_train, X_test, y_test)

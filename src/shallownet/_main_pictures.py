@@ -1,6 +1,6 @@
-"""The pictures of the main job: loss curves, and the decision boundary over points in a plane.
+"""The pictures of the main job: loss curves, hidden weights, and the decision boundary over points in a plane.
 
-Each function draws on axes that it is given. Figures are made without pyplot, so no window system is needed.
+Figures are made without pyplot, so no window system is needed.
 """
 
 from pathlib import Path
@@ -11,23 +11,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.inspection import DecisionBoundaryDisplay
 
+from .plotting import HiddenWeightsDisplay, LossCurveDisplay
+
 MARGIN = 0.08  # of the range of the points, around them
 MOST_CLASSES = 10  # in a legend
 # The first curve lies wide and light below the others, so that equal curves can be told.
 LINES = [{"linewidth": 4, "color": "tab:orange"}, {"linewidth": 1.2, "color": "black", "linestyle": "--"}]
 
 
-def save_loss_curves(path: Path, name: str, curves: dict[str, tuple[list[float], float]]) -> None:
-    """Write a picture of loss curves, given as {classifier: (loss of each epoch, seconds of the fit)}."""
+def save_loss_curves(path: Path, name: str, fits: dict[str, tuple[Any, float]]) -> None:
+    """Write a picture of the loss of each epoch, given as {classifier: (fitted pipeline, seconds of the fit)}."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
-    for (label, (losses, seconds)), line in zip(curves.items(), LINES, strict=False):
-        epochs = np.arange(1, len(losses) + 1)
-        by_epoch.plot(epochs, losses, label=label, **line)
-        by_time.plot(epochs * seconds / len(losses), losses, label=label, **line)
-    by_epoch.set(xlabel="epoch", ylabel="training loss", yscale="log", title=f"{name}: by epoch")
-    by_time.set(xlabel="seconds (the mean time of an epoch each)", title=f"{name}: by time")
-    by_epoch.legend()
+    for (label, (pipeline, seconds)), line in zip(fits.items(), LINES, strict=False):
+        display = LossCurveDisplay.from_estimator(pipeline, name=label, ax=by_epoch, yscale="log", train_kw=line)
+        display.plot(by_time, seconds=seconds, yscale="log", train_kw=line)
+    by_epoch.set(title=f"{name}: by epoch")
+    by_time.set(xlabel="seconds (the mean time of an epoch each)", ylabel="", title=f"{name}: by time")
+    by_time.get_legend().remove()
+    figure.savefig(path, dpi=120)
+
+
+def save_hidden_weights(path: Path, name: str, model: Any, image_shape: tuple[int, int]) -> None:
+    """Write a picture of what the most important hidden units look for in images of that height and width."""
+    figure = Figure(figsize=(7, 6.6), layout="constrained")
+    display = HiddenWeightsDisplay.from_estimator(model, image_shape=image_shape, ax=figure.subplots(), n_units=25)
+    n_shown, n_hidden = len(display.units_), display.weights.shape[1]
+    shown = f"the {n_shown} most important of {n_hidden} hidden units" if n_shown < n_hidden else "all hidden units"
+    figure.suptitle(f"{name}: the weight of each pixel for {shown}", fontsize="medium")
     figure.savefig(path, dpi=120)
 
 
@@ -41,7 +52,8 @@ def save_boundary(path: Path, name: str, model: Any, X_train: Any, y_train: Any,
     if len(model.classes_) <= MOST_CLASSES:
         for label, color in zip(model.classes_, colors, strict=True):
             axes.scatter([], [], color=color, label=str(label))
-        axes.legend(title="class")
+        # beside the points, as matplotlib would take seconds to find the best place among them
+        figure.legend(title="class", loc="outside right upper")
     axes.set_title(f"{name}: points with a black edge were held out")
     figure.savefig(path, dpi=120)
 

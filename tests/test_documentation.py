@@ -1,0 +1,86 @@
+"""The docstrings: their examples give what they say, and the public class describes all that it has."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+
+import shallownet
+import shallownet.datasets
+from shallownet import ShallowNetClassifier
+from shallownet._fitting import FITTED
+from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
+
+PUBLIC = [ShallowNetClassifier, LossCurveDisplay, HiddenWeightsDisplay]
+MODULES = [
+    importlib.import_module(module.name)
+    for package in (shallownet, shallownet.datasets)
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    if not module.name.endswith("__main__")
+]
+EXAMPLES = [
+    test for module in MODULES for test in doctest.DocTestFinder(exclude_empty=True).find(module) if test.examples
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
+def test_an_example_gives_what_it_says(example):
+    plt.switch_backend("agg")
+    said = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    runner.run(example, out=said.append)
+    plt.close("all")
+    assert not said, "".join(said)
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+def test_every_public_class_has_an_example(public):
+    name = f"{public.__module__}.{public.__name__}"
+    assert [test for test in EXAMPLES if test.name == name]
+
+
+def entries(docstring, section):
+    """Return the names that a numpydoc section describes, and the text of each."""
+    text = inspect.cleandoc(docstring).replace("\\\n", "")
+    sections = re.split(r"^(\w+)\n-+\n", text, flags=re.MULTILINE)
+    body = sections[sections.index(section) + 1]
+    _, *found = re.split(r"^(\w[^\n]*) : [^\n]*\n", body, flags=re.MULTILINE)
+    return {name: text for names, text in zip(found[::2], found[1::2], strict=True) for name in names.split(", ")}
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+def test_every_parameter_is_described_in_order(public):
+    described = entries(public.__doc__, "Parameters")
+    assert list(described) == [name for name in inspect.signature(public).parameters]
+    assert all(text.strip() for text in described.values())
+
+
+def test_every_fitted_attribute_is_described():
+    described = set(entries(ShallowNetClassifier.__doc__, "Attributes"))
+    public = {name for name in FITTED if not name.startswith("_")} | {"n_features_in_", "feature_names_in_"}
+    assert described == public
+
+
+def test_every_reference_is_cited_and_listed():
+    text = ShallowNetClassifier.__doc__
+    described, listed = text.split("References\n")
+    numbers = re.findall(r"\.\. \[(\d+)\]", listed)
+    assert numbers == [str(i + 1) for i in range(len(numbers))]
+    assert set(re.findall(r"\[(\d+)\]_", described)) == set(numbers)
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+def test_every_public_method_describes_its_parameters_and_result(public):
+    methods = {name: method for name, method in vars(public).items() if name[0] != "_"}
+    assert methods
+    for name in methods:
+        method = getattr(public, name)
+        taken = [taken for taken in inspect.signature(method).parameters if taken not in ("self", "cls")]
+        for section in ("Parameters", "Returns"):
+            assert re.search(rf"^\s+{section}\n\s+-+$", method.__doc__, re.MULTILINE), name
+        for parameter in taken:
+            assert re.search(rf"^\s+(\w+, )*\**{parameter}\b", method.__doc__, re.MULTILINE), (name, parameter)
