@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.shuffling import tempered
+
 
 class Order:
     """The rows of X in the order of training.
@@ -34,7 +36,8 @@ class Order:
         self.rows = np.arange(n_samples) if rows is None else rows.copy()
         state: dict[str, Any] = random_state.get_state(legacy=False) if exclusive else {}
         if state.get("bit_generator") == "MT19937":
-            self.generator = np.append(state["state"]["key"].astype(np.int64), state["state"]["pos"])
+            key = state["state"]["key"].astype(np.int64)
+            self.generator = np.concatenate([key, [state["state"]["pos"]], tempered(key)])
 
     @property
     def runs_ahead(self):

@@ -8,27 +8,29 @@ References: M. Matsumoto and T. Nishimura, "Mersenne twister" (1998); R. Dursten
 permutation" (1964).
 """
 
-from .compiling import kernel
+from .compiling import kernel, plain
 
-WORDS = 624  # of the generator's key; its state is the key and the place of the next word
+WORDS = 624  # of the generator's key
+PLACE, DRAWS = WORDS, WORDS + 1  # in a state: the key, the place of the next draw, the draws of the key's words
+STATE = 2 * WORDS + 1
 _MIDDLE = 397
 _TWIST = 0x9908B0DF
 
 
 @kernel
-def shuffle(order, n, generator):
-    """Shuffle order[:n] as RandomState.shuffle does. INOUT order, generator."""
+def shuffle(order, n, state):
+    """Shuffle order[:n] as RandomState.shuffle does. INOUT order, state."""
     i = n - 1
     mask = 1
     while mask < i:
         mask = 2 * mask + 1
-    place = generator[WORDS]
+    place = state[PLACE]
     while i > 0:
         while i > mask >> 1:
             if place == WORDS:
-                renew(generator)
+                renew(state)
                 place = 0
-            drawn = tempered(generator[place]) & mask
+            drawn = state[DRAWS + place] & mask
             place += 1
             accepted = drawn <= i
             j = drawn if accepted else i  # or else it changes places with itself
@@ -37,30 +39,32 @@ def shuffle(order, n, generator):
             order[j] = a
             i -= accepted
         mask >>= 1
-    generator[WORDS] = place
+    state[PLACE] = place
 
 
 @kernel
-def tempered(word):
-    """Return the random number of a word of the key."""
-    word ^= word >> 11
-    word ^= (word << 7) & 0x9D2C5680
-    word ^= (word << 15) & 0xEFC60000
-    return word ^ (word >> 18)
-
-
-@kernel
-def renew(key):
-    """Compute the next words of the key. INOUT key."""
+def renew(state):
+    """Compute the next words of the key and their draws. INOUT state."""
     for k in range(WORDS - _MIDDLE):
-        twist(key, k, k + 1, k + _MIDDLE)
+        twist(state, k, k + 1, k + _MIDDLE)
     for k in range(WORDS - _MIDDLE, WORDS - 1):
-        twist(key, k, k + 1, k + _MIDDLE - WORDS)
-    twist(key, WORDS - 1, 0, _MIDDLE - 1)
+        twist(state, k, k + 1, k + _MIDDLE - WORDS)
+    twist(state, WORDS - 1, 0, _MIDDLE - 1)
+    for k in range(WORDS):
+        state[DRAWS + k] = tempered(state[k])
 
 
 @kernel
-def twist(key, k, following, middle):
-    """Compute the next word k of the key. INOUT key."""
-    word = (key[k] & 0x80000000) | (key[following] & 0x7FFFFFFF)
-    key[k] = key[middle] ^ (word >> 1) ^ (-(word & 1) & _TWIST)
+def twist(state, k, following, middle):
+    """Compute the next word k of the key. INOUT state."""
+    word = (state[k] & 0x80000000) | (state[following] & 0x7FFFFFFF)
+    state[k] = state[middle] ^ (word >> 1) ^ (-(word & 1) & _TWIST)
+
+
+@plain
+def tempered(word):
+    """Return the draw of a word of the key, or the draws of an array of words."""
+    word = word ^ (word >> 11)
+    word = word ^ ((word << 7) & 0x9D2C5680)
+    word = word ^ ((word << 15) & 0xEFC60000)
+    return word ^ (word >> 18)
