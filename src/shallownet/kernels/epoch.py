@@ -116,18 +116,38 @@ def do_share(share, thread, update, place, seen, count, fresh, order, buffers, s
 
 
 @kernel
+def examples_phase(
+    thread, threads, phase, update, place, seen, count, fresh, crew, order, buffers, sizes, plan, settings
+):
+    """Do the shares of ``count`` examples that no other thread has claimed, one's own first."""
+    first = thread * plan.shares // threads
+    for i in range(plan.shares):
+        share = (first + i) % plan.shares
+        if team.claim(crew, threads, share, phase):
+            do_share(share, thread, update, place, seen, count, fresh, order, buffers, sizes, plan, settings)
+            team.done(crew, threads)
+
+
+@kernel
+def weights_phase(thread, threads, phase, weight_sum, rate, crew, buffers, sizes, plan, settings):
+    """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first."""
+    for i in range(threads):
+        part = (thread + i) % threads
+        if team.claim(crew, threads, part, phase):
+            update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
+            team.done(crew, threads)
+
+
+@kernel
 def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like):
     """Do one thread's part of ``train``."""
-    order, generator, crew = (
-        pointer_at(plan[ORDER], sizes),
-        pointer_at(plan[GENERATOR], sizes),
-        pointer_at(plan[TEAM], sizes),
-    )
+    order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
+    crew = pointer_at(plan[TEAM], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     block, steps = plan.shares * plan.rows, -(-n // batch)
     phase, tasks = 0, 0  # so far
-    known, last_update, last_size, last_weight = True, 0, 0, 1.0  # whether the last batch's loss is in ``losses``
-    last_epoch = 0
+    # the last update, whose loss is known only after it: the next phase begins with noting it
+    noted, last_epoch, last_update, last_size, last_weight = True, 0, 0, 0, 1.0
     while begin < end:
         epoch, place = begin // n, begin % n
         start = place // batch * batch
@@ -135,46 +155,36 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         count = min(block, start + size - place)
         update = step + epoch * steps + start // batch + 1
         if place == 0 and plan.generator != 0:
-            phase += 1
+            phase, tasks = phase + 1, tasks + 1
             if team.claim(crew, threads, 0, phase):
                 shuffle(order, n, generator)
                 team.done(crew, threads)
-            tasks += 1
             team.wait(crew, threads, tasks)
-
-        phase += 1
-        first = thread * plan.shares // threads
-        for i in range(plan.shares):
-            share = first + i if first + i < plan.shares else first + i - plan.shares
-            if team.claim(crew, threads, share, phase):
-                if share == 0 and not known:
-                    losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
-                do_share(
-                    share, thread, update, place, plan.seen + epoch * n, count, place == start,
-                    order, buffers, sizes, plan, settings,
-                )  # fmt: skip
+        if not noted:
+            phase, tasks = phase + 1, tasks + 1
+            if team.claim(crew, threads, 0, phase):
+                losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
                 team.done(crew, threads)
-        known = True
-        tasks += plan.shares
+
+        phase, tasks = phase + 1, tasks + plan.shares
+        examples_phase(
+            thread, threads, phase, update, place, plan.seen + epoch * n, count, place == start,
+            crew, order, buffers, sizes, plan, settings,
+        )  # fmt: skip
         team.wait(crew, threads, tasks)
-        begin += count
+        noted, begin = True, begin + count
         if place + count < start + size:
             continue
 
         weight_sum = weight_of_batch(start, size, order, buffers, plan)
         if weight_sum == 0.0:
             continue  # as if the batch were not there
+        phase, tasks = phase + 1, tasks + threads
         rate = rate_of_step(update, plan, settings)
-        phase += 1
-        for i in range(threads):
-            part = thread + i if thread + i < threads else thread + i - threads
-            if team.claim(crew, threads, part, phase):
-                update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
-                team.done(crew, threads)
-        tasks += threads
+        weights_phase(thread, threads, phase, weight_sum, rate, crew, buffers, sizes, plan, settings)
         team.wait(crew, threads, tasks)
-        known, last_epoch, last_update, last_size, last_weight = False, epoch, update, size, weight_sum
-    if not known and team.claim(crew, threads, 0, phase + 1):
+        noted, last_epoch, last_update, last_size, last_weight = False, epoch, update, size, weight_sum
+    if not noted and team.claim(crew, threads, 0, phase + 1):
         losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
 
 
