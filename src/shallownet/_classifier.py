@@ -16,8 +16,11 @@ from ._fitting import FITTED, Fit
 from ._forward import hidden_activations, predict_proba, thread_count
 from ._labels import SINGLE, classes_of, labels_of
 from ._parameters import Parameters
+from ._sparse_data import sound
 from .kernels.activations import ACTIVATIONS
 from .kernels.loss import OUTPUTS
+
+TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
 
 
 class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
@@ -337,8 +340,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
                 classes = self._classes_of_first_call(y, classes)
             X, y = validate_data(
                 self,
-                X,
-                y,
+                sound(X),
+                sound(y, "y"),
                 accept_sparse=["csr", "csc"],
                 multi_output=True,
                 dtype=(np.float64, np.float32),
@@ -387,7 +390,10 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             return None
         if type_of_target(y, input_name="y").startswith("multilabel"):
             return None
-        return unique_labels(classes)
+        classes = unique_labels(classes)
+        if len(classes) < 2:
+            raise ValueError(f"classes must name at least 2 classes, got {classes.tolist()}.")
+        return classes
 
     def _classes_and_kind(self, y, first, incremental, classes):
         if classes is not None:
@@ -419,7 +425,15 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if X is None or y is None:
             given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
             raise ValueError(f"{given} is provided, but {missing} was not provided.")
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False)
+        X, y = validate_data(
+            self,
+            sound(X, "X_val"),
+            sound(y, "y_val"),
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=dtype,
+            reset=False,
+        )
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
@@ -444,9 +458,10 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         NotFittedError
             If the classifier is not fitted.
         ValueError
-            If X is not valid or has another number of features than in the fit.
+            If X is not valid, has another number of features than in the fit, or has values so large that a sum
+            within the network is no number.
         """
-        return predict_proba(
+        probabilities = predict_proba(
             self._checked(X),
             self.coefs_,
             self.intercepts_,
@@ -455,6 +470,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             self._activation_slope,
             thread_count(self.n_jobs),
         )
+        if np.isnan(probabilities.sum()):
+            raise ValueError(TOO_LARGE)
+        return probabilities
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -520,19 +538,23 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         NotFittedError
             If the classifier is not fitted.
         ValueError
-            If X is not valid or has another number of features than in the fit.
+            If X is not valid, has another number of features than in the fit, or has values so large that an
+            activation is not finite.
         """
         X = self._checked(X)
-        return hidden_activations(
+        activations = hidden_activations(
             X, self.coefs_, self.intercepts_, ACTIVATIONS[self._activation], self._activation_slope
         )
+        if not np.isfinite(activations.min()) or not np.isfinite(activations.max()):
+            raise ValueError(TOO_LARGE)
+        return activations
 
     def _checked(self, X):
         if self._is_plain(X):
             return X
         check_is_fitted(self)
         dtype = self.coefs_[0].dtype
-        return validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+        return validate_data(self, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
 
     def _is_plain(self, X):
         """Return whether X is valid at first sight: an array of the fit's dtype, finite, with nothing to convert.

@@ -7,11 +7,12 @@ from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
-from ._forward import csr_of, predict_proba, thread_count
+from ._forward import predict_proba, thread_count
 from ._labels import SINGLE, n_outputs_of, targets_of, weighted_by_class
 from ._lbfgs import minimize_loss
 from ._network import Network
 from ._order import Order
+from ._sparse_data import csr_of
 from ._training import Course, LearningRate, Training, check_finite
 from ._validation import Validation, split
 from ._weights import initial_weights

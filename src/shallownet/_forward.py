@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from ._network import matrices
+from ._sparse_data import csr_of
 from .kernels.compiling import thread_limit, threads
 from .kernels.prediction import (
     hidden_activations_serial,
@@ -66,19 +67,6 @@ def _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, hidden, out):
     indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
     arguments = w1, b1, w2, b2, activation, output, slope, hidden, out
     predict_sparse(X.data.ctypes.data, indptr, indices, *arguments)
-
-
-def csr_of(X):
-    """Return sparse X as CSR, its indices checked: the kernels follow them without a test.
-
-    Raises
-    ------
-    ValueError
-        If the index of a feature or a row lies outside of the shape.
-    """
-    X = X.tocsr()
-    X.check_format(full_check=True)
-    return X
 
 
 def thread_count(n_jobs):

@@ -4,7 +4,6 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight
 
 # What y was: one label each, or an indicator matrix of several (dense or sparse).
 SINGLE, MULTILABEL, SPARSE_MULTILABEL = "single", "multilabel", "sparse-multilabel"
@@ -24,9 +23,10 @@ def targets_of(y, classes, kind):
     Raises
     ------
     ValueError
-        If y has a class that is not among ``classes``.
+        If y has a class that is not among ``classes``, or is no indicator matrix with a column for each of them.
     """
     if kind != SINGLE:
+        _check_indicators(y, len(classes))
         y = y.toarray() if sparse.issparse(y) else np.asarray(y)
         return (y != 0).astype(np.float64)
     y = column_or_1d(y)
@@ -36,6 +36,15 @@ def targets_of(y, classes, kind):
     if len(unknown):
         raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {unknown}.")
     return np.searchsorted(classes, found)[codes][:, np.newaxis]
+
+
+def _check_indicators(y, n_labels):
+    found = type_of_target(y, input_name="y")
+    if found != "multilabel-indicator" or y.shape[1] != n_labels:
+        raise ValueError(
+            f"y must be an indicator matrix of {n_labels} labels, as in the first fit, got {found} targets of shape"
+            f" {y.shape}."
+        )
 
 
 def n_outputs_of(classes, kind):
@@ -51,14 +60,17 @@ def labels_of(probabilities, classes, kind):
     return sparse.csr_matrix(labels) if kind == SPARSE_MULTILABEL else labels
 
 
-def checked_weights(sample_weight, X, name="sample_weight"):
-    """Return sample weights in the dtype of X, or None; some must be above 0, none below."""
-    if sample_weight is None:
-        return None
-    sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-    if not sample_weight.any():
-        raise ValueError(f"{name} must have a value above 0, got only zeros.")
-    return sample_weight
+def _class_weights(class_weight, classes):
+    """Return the weight of each class that a dict gives."""
+    try:
+        by_class = compute_class_weight(class_weight, classes=classes, y=classes)
+    except OverflowError:
+        by_class = np.array([np.inf])
+    if not np.isfinite(by_class).all() or (by_class < 0).any() or not by_class.any():
+        raise ValueError(
+            f"class_weight must have finite weights that are not negative, and one above 0, got {class_weight!r}."
+        )
+    return by_class
 
 
 def weighted_by_class(class_weight, sample_weight, targets, classes, kind, dtype):
@@ -74,6 +86,6 @@ def weighted_by_class(class_weight, sample_weight, targets, classes, kind, dtype
         by_class = np.ones(len(classes))
         by_class[present] = compute_class_weight("balanced", classes=present, y=codes)
     else:
-        by_class = compute_class_weight(class_weight, classes=classes, y=classes)
+        by_class = _class_weights(class_weight, classes)
     weights = by_class[codes].astype(dtype)
     return weights if sample_weight is None else weights * sample_weight

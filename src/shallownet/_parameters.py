@@ -1,17 +1,29 @@
 """The parameters of the classifier: their names, what is allowed, and what they mean to the kernels."""
 
+import math
 import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions
+from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions, validate_parameter_constraints
 
 from ._weights import INITS
 from .kernels.activations import ACTIVATIONS, LEAKY_RELU
 from .kernels.plan import Settings
 from .kernels.updates import ADAM, GRADIENT, NESTEROV, SGD
+
+
+def _is_of_floats(constraint):
+    return isinstance(constraint, Interval) and constraint.type is Real
+
+
+def _as_float(number):
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 class Parameters(BaseEstimator):
@@ -122,6 +134,17 @@ class Parameters(BaseEstimator):
         self.label_smoothing = label_smoothing
         self.scoring = scoring
         self.n_jobs = n_jobs
+
+    def _validate_params(self):
+        """Check the parameters as they are, then as the floats that they are used as.
+
+        A whole number, a fraction or a long double may lie within its bounds and yet round to a float outside.
+        """
+        super()._validate_params()
+        floats = {name for name, allowed in self._parameter_constraints.items() if any(map(_is_of_floats, allowed))}
+        parameters = self.get_params(deep=False)
+        rounded = {name: _as_float(parameters[name]) if name in floats else parameters[name] for name in parameters}
+        validate_parameter_constraints(self._parameter_constraints, rounded, type(self).__name__)
 
     def _n_hidden(self):
         sizes = self.hidden_layer_sizes

@@ -22,8 +22,8 @@ class LearningRate:
 
     def __init__(self, schedule, initial, power_t, epochs=1):
         self.schedule = schedule
-        self.initial = self.rate = initial
-        self.power_t = power_t
+        self.initial = self.rate = float(initial)
+        self.power_t = float(power_t)
         self.epochs = epochs
 
     @property
@@ -34,7 +34,10 @@ class LearningRate:
     def end_epoch(self, n_iter, t):
         """Take note that ``n_iter`` epochs are done and t examples have been seen."""
         if self.schedule == "invscaling":
-            self.rate = self.initial / (t + 1) ** self.power_t
+            try:
+                self.rate = self.initial / (t + 1) ** self.power_t
+            except OverflowError:
+                self.rate = 0.0
         elif self.schedule == "cosine":
             self.rate = self.initial * (1 + math.cos(math.pi * min(1, n_iter / self.epochs))) / 2
 

@@ -1,0 +1,103 @@
+"""Sparse matrices of the user's: checked before anything follows their indices, and brought to CSR."""
+
+import numpy as np
+from scipy import sparse
+
+
+def sound(X, name="X"):
+    """Return X as it is if it is not sparse, or if each of its indices lies inside of its shape.
+
+    scipy checks a sparse matrix when it is built, but not when its arrays change afterwards, and converts and slices
+    it without a test. Nothing of X is changed.
+
+    Raises
+    ------
+    ValueError
+        If the arrays of X do not make up a matrix of its shape.
+    """
+    check = _CHECKS.get(X.format) if sparse.issparse(X) and X.ndim == 2 else None
+    if check is not None and not check(X):
+        raise ValueError(
+            f"Sparse {name} is damaged: its arrays of indices have the wrong size, or indices outside of its shape"
+            f" {X.shape}."
+        )
+    return X
+
+
+def csr_of(X):
+    """Return sparse X, which is sound, as CSR whose data lie one after the other in memory."""
+    X = X.tocsr()
+    data = np.require(X.data, requirements=["C", "A"])
+    return X if data is X.data else type(X)((data, X.indices, X.indptr), shape=X.shape)
+
+
+def _within(indices, size):
+    """Return whether an array has one dimension and whole numbers from 0 to below ``size``."""
+    return (
+        indices.ndim == 1
+        and indices.dtype.kind in "iu"
+        and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < size))
+    )
+
+
+def _compressed(indptr, indices, n_data, n_major, n_minor):
+    """Return whether row pointers and indices describe n_major rows of n_minor places."""
+    return (
+        _within(indptr, n_data + 1)
+        and len(indptr) == n_major + 1
+        and indptr[0] == 0
+        and bool((indptr[:-1] <= indptr[1:]).all())
+        and indptr[-1] <= len(indices)
+        and _within(indices[: indptr[-1]], n_minor)
+    )
+
+
+def _sound_csr(X):
+    return X.data.ndim == 1 and _compressed(X.indptr, X.indices, len(X.data), *X.shape)
+
+
+def _sound_csc(X):
+    return X.data.ndim == 1 and _compressed(X.indptr, X.indices, len(X.data), *X.shape[::-1])
+
+
+def _sound_bsr(X):
+    if X.data.ndim != 3 or 0 in X.data.shape[1:]:
+        return False
+    (n_rows, n_columns), (height, width) = X.shape, X.data.shape[1:]
+    whole = n_rows % height == n_columns % width == 0
+    return whole and _compressed(X.indptr, X.indices, len(X.data), n_rows // height, n_columns // width)
+
+
+def _sound_coo(X):
+    places = X.coords
+    return (
+        len(places) == 2
+        and X.data.shape == places[0].shape == places[1].shape
+        and all(_within(indices, size) for indices, size in zip(places, X.shape, strict=True))
+    )
+
+
+def _sound_dia(X):
+    return X.data.ndim == 2 and X.offsets.dtype.kind in "iu" and X.offsets.shape == X.data.shape[:1]
+
+
+def _sound_lil(X):
+    return X.rows.shape == X.data.shape == X.shape[:1] and all(
+        len(columns) == len(values) and all(0 <= column < X.shape[1] for column in columns)
+        for columns, values in zip(X.rows, X.data, strict=True)
+    )
+
+
+def _sound_dok(X):
+    return all(0 <= index < size for place in X.keys() for index, size in zip(place, X.shape, strict=True))
+
+
+_CHECKS = {
+    "csr": _sound_csr,
+    "csc": _sound_csc,
+    "bsr": _sound_bsr,
+    "coo": _sound_coo,
+    "dia": _sound_dia,
+    "lil": _sound_lil,
+    "dok": _sound_dok,
+}
