@@ -336,12 +336,13 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         self._check_combinations(incremental)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         with _unchanged_on_error(self):
+            X, y = sound(X), sound(y, "y")
             if incremental:
                 classes = self._classes_of_first_call(y, classes)
-            X, y = validate_data(
+            X, y = _validated(
                 self,
-                sound(X),
-                sound(y, "y"),
+                X,
+                y,
                 accept_sparse=["csr", "csc"],
                 multi_output=True,
                 dtype=(np.float64, np.float32),
@@ -425,7 +426,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if X is None or y is None:
             given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
             raise ValueError(f"{given} is provided, but {missing} was not provided.")
-        X, y = validate_data(
+        X, y = _validated(
             self,
             sound(X, "X_val"),
             sound(y, "y_val"),
@@ -554,7 +555,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             return X
         check_is_fitted(self)
         dtype = self.coefs_[0].dtype
-        return validate_data(self, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+        return _validated(self, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
 
     def _is_plain(self, X):
         """Return whether X is valid at first sight: an array of the fit's dtype, finite, with nothing to convert.
@@ -574,6 +575,14 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _validated(estimator, *data, **options):
+    """Return the data as arrays; whole numbers beyond the floats are no other error than infinity."""
+    try:
+        return validate_data(estimator, *data, **options)
+    except OverflowError as error:
+        raise ValueError(f"Input contains a value too large for a float: {error}.") from error
 
 
 @contextmanager
