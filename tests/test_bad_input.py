@@ -1,5 +1,6 @@
 """What cannot be fitted or predicted is a clear error, and leaves an earlier fit as it was."""
 
+import itertools
 import pickle
 import re
 import warnings
@@ -7,7 +8,8 @@ import warnings
 import numpy as np
 import pandas
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
@@ -123,6 +125,15 @@ PARAMETERS = [
     ("n_jobs", "all", r"\[1, inf\).*\(-inf, -1\]"),
 ]
 
+# numbers within their bounds, but for the float that they are used as
+ROUNDED = [
+    ("alpha", 10**400, "inf"),
+    ("tol", np.longdouble("1e4000"), "inf"),
+    ("epsilon", np.longdouble("1e-4000"), r"0\.0"),
+    ("dropout", np.nextafter(np.longdouble(1), 0), r"1\.0"),
+    ("beta_1", np.nextafter(np.longdouble(1), 0), r"1\.0"),
+]
+
 SEQUENCES = [
     ((5, 5), r"hidden_layer_sizes=\(5, 5\) has 2 layers.*sklearn.neural_network.MLPClassifier"),
     ((), r"hidden_layer_sizes=\(\) has 0 layers.*sklearn.neural_network.MLPClassifier"),
@@ -132,6 +143,7 @@ SEQUENCES = [
     ((np.nan,), "hidden_layer_sizes must be an int or a sequence of one int, got .*nan"),
     (("5",), r"hidden_layer_sizes must be an int or a sequence of one int, got \('5',\)"),
     ([[5]], r"hidden_layer_sizes must be an int or a sequence of one int, got \[\[5\]\]"),
+    (10**400, "hidden_layer_sizes has more units than any array can hold"),
     (np.array(5), r"hidden_layer_sizes must be an int or a sequence of one int, got array\(5\)"),
 ]
 
@@ -185,6 +197,34 @@ def test_parameters_that_are_not_allowed(name, value, allowed, fit_fails):
     got = re.escape(repr(value))
     match = f"The '{name}' parameter of ShallowNetClassifier must be .*{allowed}.* Got {got} instead"
     fit_fails((X, Y), match, **{name: value})
+
+
+@pytest.mark.parametrize(("name", "value", "rounded"), ROUNDED)
+def test_parameters_that_round_to_what_is_not_allowed(name, value, rounded, fit_fails):
+    fit_fails(
+        (X, Y), f"The '{name}' parameter of ShallowNetClassifier must be .* Got {rounded} instead", **{name: value}
+    )
+
+
+def test_a_power_beyond_the_floats_ends_the_learning():
+    parameters = {"solver": "sgd", "momentum": 0, "learning_rate": "invscaling", "power_t": 1e308}
+    weights = [small(max_iter=n_epochs, **parameters).fit(X, Y).coefs_[0] for n_epochs in (1, 3)]
+    assert_array_equal(*weights)
+
+
+@pytest.mark.parametrize(
+    "weights", [{0: -1}, {0: np.nan}, {1: np.inf}, {1: None}, {0: 0, 1: 0, 2: 0}, {2: 10**400}], ids=repr
+)
+def test_class_weights_that_are_no_weights(weights, fit_fails):
+    fit_fails((X, Y), "class_weight must have finite weights that are not negative", class_weight=weights)
+
+
+def test_validation_set_without_weight(fit_fails):
+    fit_fails(
+        (X, Y, (np.arange(len(Y)) == 0).astype(float)),
+        "The validation set has no sample with a weight above 0",
+        early_stopping=True,
+    )
 
 
 @pytest.mark.parametrize(("sizes", "match"), SEQUENCES, ids=[repr(sizes) for sizes, _ in SEQUENCES])
@@ -298,6 +338,131 @@ def test_an_error_in_training_leaves_the_fit_before(monkeypatch):
     assert all(vars(model)[name] is before[name] for name in before)
 
 
+# --- labels that do not go with the fit before ----------------------------------------------------------
+
+INDICATORS = np.eye(3, dtype=int)[Y] | (X[:, :3] > 3)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "y", [np.hstack([INDICATORS] * 9), INDICATORS[:, :2], Y, Y == 1], ids=["more", "fewer", "classes", "yes or no"]
+)
+def test_labels_of_another_shape_than_before(method, y):
+    model = small(warm_start=True).fit(X, INDICATORS)
+    with pytest.raises(ValueError, match="indicator matrix of 3 labels|warm_start can only be used"):
+        getattr(model, method)(X, y)
+
+
+@pytest.mark.parametrize("y_val", [np.hstack([INDICATORS] * 9), INDICATORS[:, :1], Y])
+def test_validation_labels_of_another_shape(y_val):
+    with pytest.raises(ValueError, match="indicator matrix of 3 labels"):
+        small().fit(X, INDICATORS, X_val=X, y_val=y_val)
+
+
+@pytest.mark.parametrize("classes", [[], [4], [4, 4]])
+def test_too_few_classes_in_partial_fit(classes):
+    with pytest.raises(ValueError, match="classes must name at least 2 classes, got"):
+        small().partial_fit(X, np.full(len(X), 4), classes=classes)
+
+
+# --- sparse matrices whose arrays do not fit together ---------------------------------------------------
+
+
+def changed(array, place, value):
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+DAMAGE = {
+    "a column beyond the last": lambda m: {"indices": changed(m.indices, 7, max(m.shape))},
+    "a column far beyond the last": lambda m: {"indices": changed(m.indices, 7, 2**31 - 1)},
+    "a column before the first": lambda m: {"indices": changed(m.indices, 7, -1)},
+    "a row that begins too late": lambda m: {"indptr": changed(m.indptr, 2, m.nnz)},
+    "a row that begins outside": lambda m: {"indptr": changed(m.indptr, 2, 10**6)},
+    "rows that end at the start": lambda m: {"indptr": changed(m.indptr, -1, 0)},
+    "rows that end before the start": lambda m: {"indptr": changed(m.indptr, -1, -5)},
+    "rows that end outside": lambda m: {"indptr": changed(m.indptr, -1, m.nnz + 1)},
+    "rows that begin late": lambda m: {"indptr": changed(m.indptr, 0, 3)},
+    "too few rows": lambda m: {"indptr": m.indptr[:-1]},
+    "too many rows": lambda m: {"indptr": np.append(m.indptr, m.nnz)},
+    "too few columns": lambda m: {"indices": m.indices[:-1]},
+    "too few values": lambda m: {"data": m.data[:-1]},
+    "columns that are no whole numbers": lambda m: {"indices": m.indices.astype(float)},
+}
+
+
+def damaged(form, kind):
+    matrix = sparse.csr_matrix(X).asformat(form)
+    for name, array in DAMAGE[kind](matrix).items():
+        setattr(matrix, name, array)
+    return matrix
+
+
+def calls(X, y):
+    """Yield the calls that may read X."""
+    fitted = small().fit(*load_iris(return_X_y=True))
+    yield lambda: small().fit(X, y)
+    yield lambda: small(early_stopping=True).fit(X, y)
+    yield lambda: small().partial_fit(X, y, classes=[0, 1, 2])
+    yield lambda: small().fit(np.zeros(X.shape), y, X_val=X, y_val=y)
+    for method in ("predict", "predict_proba", "predict_log_proba", "hidden_activations"):
+        yield lambda method=method: getattr(fitted, method)(X)
+    yield lambda: fitted.score(X, y)
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr"])
+def test_damaged_sparse_matrices(form, kind):
+    matrix = damaged(form, kind)
+    for call in calls(matrix, Y):
+        with pytest.raises(ValueError, match="Sparse X(_val)? is damaged"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a DIA:scipy.sparse.SparseEfficiencyWarning")
+@pytest.mark.parametrize("form", ["coo", "lil", "dok", "dia"])
+def test_other_damaged_sparse_matrices(form):
+    matrix = sparse.csr_matrix(X).asformat(form)
+    if form == "coo":
+        matrix.col = changed(matrix.col, 7, 99)
+    elif form == "lil":
+        matrix.rows[2][1] = 99
+    elif form == "dok":
+        matrix._dict[(2, 99)] = 1.0
+    else:
+        matrix.offsets = matrix.offsets[:-1]
+    for call in calls(matrix, Y):
+        with pytest.raises(ValueError, match="Sparse X(_val)? is damaged"):
+            call()
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_damaged_sparse_labels(method):
+    y = sparse.csr_matrix(INDICATORS)
+    y.indices[5] = 10**6
+    with pytest.raises(ValueError, match="Sparse y is damaged"):
+        getattr(small(), method)(X, y, **({"classes": [0, 1, 2]} if method == "partial_fit" else {}))
+
+
+def test_sparse_matrices_that_are_only_unusual():
+    """Duplicates, any order, explicit zeros, spare room, 64-bit indices, values apart in memory: all are the matrix."""
+    matrix = sparse.csr_matrix(np.where(X > 3, X, 0))
+    order = np.concatenate([np.arange(end - 1, begin - 1, -1) for begin, end in itertools.pairwise(matrix.indptr)])
+    halves, spare = matrix.data[order] / 2, np.zeros(5)
+    unusual = sparse.csr_matrix(matrix.shape)
+    unusual.indptr = 3 * matrix.indptr.astype(np.int64)
+    unusual.indices = np.append(np.repeat(matrix.indices[order], 3).astype(np.int64), spare.astype(np.int64))
+    unusual.data = np.repeat(np.append(np.column_stack([halves, halves, halves * 0]).ravel(), spare), 2)[::2]
+    before = {name: (array := getattr(unusual, name), array.copy()) for name in ("indptr", "indices", "data")}
+    model = small().fit(matrix, Y)
+    assert_allclose(small().fit(unusual, Y).coefs_[0], model.coefs_[0], rtol=1e-12)
+    assert_allclose(model.predict_proba(unusual), model.predict_proba(matrix), rtol=1e-12)
+    for name, (array, content) in before.items():
+        assert getattr(unusual, name) is array
+        assert_array_equal(array, content, strict=True)
+
+
 # --- predictions ----------------------------------------------------------------------------------------
 
 
@@ -356,6 +521,22 @@ def test_values_too_large_for_a_model_of_float32():
     model = small().fit(X.astype(np.float32), Y)
     with pytest.raises(ValueError, match="Input X contains infinity or a value too large for dtype\\('float32'\\)"):
         model.predict(X * 1e40)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "hidden_activations"])
+def test_outputs_that_overflow(method):
+    model = small(activation="identity", learning_rate_init=10.0).fit(X, Y)
+    with pytest.raises(ValueError, match="Input X contains values so large"):
+        getattr(model, method)(X * 1e307)
+
+
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_whole_numbers_beyond_the_floats(method):
+    model = small().fit(X, Y)
+    beyond = X.astype(object)
+    beyond[3, 1] = 10**400
+    with pytest.raises(ValueError, match="too large for a float"):
+        model.fit(beyond, Y) if method == "fit" else model.predict(beyond)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])

@@ -138,7 +138,7 @@ class Parameters(BaseEstimator):
     def _validate_params(self):
         """Check the parameters as they are, then as the floats that they are used as.
 
-        A whole number, a fraction or a long double may lie within its bounds and yet round to a float outside.
+        A whole number or a long double may lie within its bounds and yet round to a float outside.
         """
         super()._validate_params()
         floats = {name for name, allowed in self._parameter_constraints.items() if any(map(_is_of_floats, allowed))}
@@ -160,6 +160,8 @@ class Parameters(BaseEstimator):
             )
         if sizes[0] < 1:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        if sizes[0] > np.iinfo(np.intp).max:
+            raise ValueError(f"hidden_layer_sizes has more units than any array can hold, got {sizes}.")
         return int(sizes[0])
 
     def _checked_batch_size(self, n_samples):
