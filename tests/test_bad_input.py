@@ -267,7 +267,7 @@ def test_divergence_in_the_words_of_mlp_classifier():
         with np.errstate(all="ignore"), pytest.raises(ValueError) as error:
             estimator(5, **parameters).fit(X, Y)
         said.append(str(error.value))
-    assert said[0] == said[1]
+    assert said[1].startswith(said[0])
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 5])

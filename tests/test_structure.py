@@ -32,7 +32,8 @@ KERNEL_FLOORS = [
     {"prediction", "epoch"},
 ]
 FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
-    {"_version", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks", "_order", "_sparse_data"},
+    {"_version"},
+    {"_saving", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks", "_order", "_sparse_data"},
     {"_network", "_parameters"},
     {"_forward", "_training", "_lbfgs"},
     {"_fitting"},

@@ -156,9 +156,11 @@ def test_orders_are_those_of_scikit_learn():
         assert drawn.dtype == np.intp
 
 
-@pytest.mark.parametrize("losses", [[1.0, np.nan, 0.5], [1.0, 0.9, 0.9, 0.9, 0.9, 0.9]], ids=["loss", "weights"])
-def test_weights_that_are_not_finite_are_an_error(losses):
-    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+@pytest.mark.parametrize(
+    ("losses", "epoch"), [([1.0, np.nan, 0.5], 2), ([1.0, 0.9, 0.9, 0.9, 0.9, 0.9], 6)], ids=["loss", "weights"]
+)
+def test_weights_that_are_not_finite_are_an_error_that_names_the_epoch(losses, epoch):
+    with pytest.raises(ValueError, match=rf"non-finite parameter weights.* Training diverged in epoch {epoch}\."):
         run(ScriptedNetwork(losses, is_finite=False))
 
 

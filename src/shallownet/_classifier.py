@@ -358,11 +358,10 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
             hooks = Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
             attributes = fit.run(first, hooks and hooks.after_epoch)
-        for name in FITTED:
-            self.__dict__.pop(name, None)
-        self.__dict__.update(attributes)
-        if hooks:
-            hooks.end(attributes)
+            # in one step, so that nothing that is raised here leaves half of it
+            self.__dict__ = {name: value for name, value in vars(self).items() if name not in FITTED} | attributes
+            if hooks:
+                hooks.end(attributes)
         return self
 
     def _check_combinations(self, incremental):
@@ -588,14 +587,12 @@ def _validated(estimator, *data, **options):
 @contextmanager
 def _unchanged_on_error(estimator):
     """Let the estimator be what it was if the block fails, but for what its callbacks still need to end."""
-    attributes = estimator.__dict__
-    before = attributes.copy()
+    before = vars(estimator).copy()
     try:
         yield
     except BaseException:
         for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
-            if name in attributes:
-                before[name] = attributes[name]
-        attributes.clear()
-        attributes.update(before)
+            if name in vars(estimator):
+                before[name] = vars(estimator)[name]
+        estimator.__dict__ = before
         raise

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions, validate_parameter_constraints
 
+from ._saving import restored, stamped
 from ._weights import INITS
 from .kernels.activations import ACTIVATIONS, LEAKY_RELU
 from .kernels.plan import Settings
@@ -134,6 +136,14 @@ class Parameters(BaseEstimator):
         self.label_smoothing = label_smoothing
         self.scoring = scoring
         self.n_jobs = n_jobs
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        constructor = signature(type(self).__init__).parameters
+        defaults = {name: constructor[name].default for name in self._get_param_names()}
+        self.__dict__.update(restored(state, defaults, type(self).__name__))
 
     def _validate_params(self):
         """Check the parameters as they are, then as the floats that they are used as.

@@ -71,6 +71,30 @@ class Course:
     best_iter: int = 0
     best_weights: tuple | None = None
 
+    def record(self, loss, n_samples, n_steps, watched, n_watched, tol, early_stopping):
+        """Add an epoch; ``watched`` are weights, loss and score on the validation set, ``n_watched`` its number.
+
+        Python heeds an interrupt where it calls and where it loops. Nothing here does either, so that an epoch is
+        recorded with all that belongs to it or not at all.
+        """
+        self.n_iter += 1
+        self.steps += n_steps
+        self.t += n_samples
+        self.loss_curve += [loss]
+        if watched is not None:
+            weights, validation_loss, score = watched
+            self.validation_loss_curve += [validation_loss]
+            self.validation_scores += [score]
+            if early_stopping:
+                self.stalled = self.stalled + 1 if score < self.best_score + tol else 0
+            if score > self.best_score:
+                self.best_score = score
+                self.best_iter = n_watched
+                self.best_weights = weights if early_stopping else None
+        if not early_stopping:
+            self.stalled = self.stalled + 1 if loss > self.best_loss - tol else 0
+            self.best_loss = loss if loss < self.best_loss else self.best_loss
+
     @property
     def loss(self):
         """The loss of the last complete epoch, NaN before the first."""
@@ -145,7 +169,7 @@ class Training:
             warnings.warn("Training interrupted by user.", stacklevel=7)
         if self.early_stopping and course.best_weights is not None:
             network.set_weights(*course.best_weights)
-        check_finite(network)
+        check_finite(network, max(1, course.n_iter))
 
     def _epochs_ahead(self):
         """Return how many epochs need no decision in between."""
@@ -159,12 +183,10 @@ class Training:
         """Take note of an epoch; return whether another follows."""
         course = self.course
         if not math.isfinite(loss) and not self.early_stopping:
-            check_finite(self.network)
+            check_finite(self.network, course.n_iter + 1)
         self._note(loss)
-        if self.validation is not None:
-            self._watch()
-            if self.early_stopping and not _usable(course):
-                return False
+        if self.early_stopping and not _usable(course):
+            return False
         self.learning_rate.end_epoch(course.n_iter, course.t)
         if self.after_epoch is not None and self.after_epoch():
             return False
@@ -183,17 +205,19 @@ class Training:
         return False
 
     def _note(self, loss):
-        """Take note of an epoch and its loss."""
+        """Take note of an epoch and its loss, and look at the validation set."""
         course, network = self.course, self.network
-        course.n_iter += 1
-        course.steps += -(-network.n_samples // network.batch_size)
-        course.t += network.n_samples
-        course.loss_curve.append(loss)
-        if not self.early_stopping:
-            course.stalled = course.stalled + 1 if loss > course.best_loss - self.tol else 0
-            course.best_loss = min(course.best_loss, loss)
         if self.verbose:
-            print(f"Iteration {course.n_iter}, loss = {loss:.8f}")  # noqa: T201
+            print(f"Iteration {course.n_iter + 1}, loss = {loss:.8f}")  # noqa: T201
+        course.record(
+            loss,
+            network.n_samples,
+            -(-network.n_samples // network.batch_size),
+            None if self.validation is None else self._watch(),
+            len(course.validation_scores) + 1,
+            self.tol,
+            self.early_stopping,
+        )
 
     def _note_epochs_of_interrupted_call(self, before):
         """Take note of the epochs that were done when the user interrupted, ``before`` epochs after the first."""
@@ -214,20 +238,12 @@ class Training:
         return stops
 
     def _watch(self):
-        """Look at the validation set and keep the best weights."""
-        course, weights = self.course, self.network.weights()
+        """Return the weights, and loss and score at them on the validation set."""
+        weights = self.network.weights()
         loss, score = self.validation.look(*weights)
-        course.validation_loss_curve.append(loss)
-        course.validation_scores.append(score)
         if self.verbose:
             print(f"Validation score: {score:f}")  # noqa: T201
-        if self.early_stopping:
-            course.stalled = course.stalled + 1 if score < course.best_score + self.tol else 0
-        if score > course.best_score:
-            course.best_score = score
-            course.best_iter = len(course.validation_scores)
-            if self.early_stopping:
-                course.best_weights = weights
+        return weights, loss, score
 
 
 def _usable(course):
@@ -244,10 +260,11 @@ def _usable(course):
     return False
 
 
-def check_finite(network):
-    """Raise ValueError if a weight of the network is not finite."""
+def check_finite(network, epoch=None):
+    """Raise ValueError if a weight of the network is not finite; ``epoch`` is the last that trained it."""
     if not network.finite():
+        when = "" if epoch is None else f" Training diverged in epoch {epoch}."
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large values and need to"
-            " be preprocessed."
+            f" be preprocessed.{when}"
         )
