@@ -23,7 +23,7 @@ _without_threads: dict = {}
 def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
     """Return the probabilities of each row of X: (n, 2) for one logistic output, else (n, n_outputs)."""
     n = X.shape[0]
-    w1, b1, w2, b2 = matrices(coefs, intercepts, coefs[0].dtype)
+    w1, b1, w2, b2 = _matrices_for(X, coefs, intercepts)
     out = np.empty((n, max(2, w2.shape[1])), w1.dtype)
     if sparse.issparse(X):
         _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
@@ -53,13 +53,19 @@ def _parts(operations, n_threads, dtype):
 
 def hidden_activations(X, coefs, intercepts, activation, slope):
     """Return the hidden layer's output for each row of X, (n, n_hidden)."""
-    w1, b1, w2, b2 = matrices(coefs, intercepts, coefs[0].dtype)
+    w1, b1, w2, b2 = _matrices_for(X, coefs, intercepts)
     out = np.empty((X.shape[0], w1.shape[1]), w1.dtype)
     if sparse.issparse(X):
         _fill_sparse(X, w1, b1, w2, b2, activation, 0, slope, True, out)
         return out
     hidden_activations_serial(0, len(X), X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, slope, out)
     return out
+
+
+def _matrices_for(X, coefs, intercepts):
+    if X.shape[1] != coefs[0].shape[0]:
+        raise ValueError(f"X has {X.shape[1]} features, but the coefficients have {coefs[0].shape[0]}.")
+    return matrices(coefs, intercepts, coefs[0].dtype)
 
 
 def _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, hidden, out):

@@ -60,7 +60,7 @@ class Network:
 
     def set_weights(self, coefs, intercepts):
         """Replace the weights."""
-        pack(*matrices(coefs, intercepts, self.dtype), self.theta, self._sizes)
+        pack(*matrices(coefs, intercepts, self.dtype, self.sizes[:3]), self.theta, self._sizes)
 
     def weights(self):
         """Return coefs and intercepts, as new arrays."""
@@ -73,7 +73,7 @@ class Network:
     def set_moments(self, moments):
         """Continue with the moments of an earlier training."""
         for (coefs, intercepts), panels in zip(moments, (self.first, self.second), strict=True):
-            pack(*matrices(coefs, intercepts, self.dtype), panels, self._sizes)
+            pack(*matrices(coefs, intercepts, self.dtype, self.sizes[:3]), panels, self._sizes)
 
     def loss_and_gradient(self, coefs, intercepts):
         """Return the loss of all examples at given weights, and its gradient as coefs and intercepts.
@@ -110,6 +110,8 @@ class Network:
             The most threads to use.
         """
         s = self.sizes
+        if X.shape[1] != s.features or targets.shape[1] not in (1, s.outputs):
+            raise ValueError(f"A network of {s.features} features and {s.outputs} outputs does not fit the data.")
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
         self.rows = rows
@@ -243,6 +245,26 @@ class Network:
         return min(stop, begin + blocks * self.block)
 
 
-def matrices(coefs, intercepts, dtype):
-    """Return W1, b1, W2, b2 as contiguous arrays of a dtype."""
-    return tuple(np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair)
+def matrices(coefs, intercepts, dtype, sizes=None):
+    """Return W1, b1, W2, b2 as contiguous arrays of a dtype.
+
+    Parameters
+    ----------
+    coefs, intercepts : lists of two arrays
+    dtype : dtype
+    sizes : tuple of three int or None
+        The features, hidden units and outputs, if they are known beforehand.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not those of one network: the kernels do not look at them.
+    """
+    w1, b1, w2, b2 = (
+        np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair
+    )
+    features, hidden, outputs = (*w1.shape, *w2.shape[1:]) if sizes is None else sizes
+    shapes = [array.shape for array in (w1, b1, w2, b2)]
+    if shapes != [(features, hidden), (hidden,), (hidden, outputs), (outputs,)]:
+        raise ValueError(f"Coefficients and intercepts of the shapes {shapes} do not make up a network.")
+    return w1, b1, w2, b2

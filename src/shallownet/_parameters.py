@@ -170,7 +170,7 @@ class Parameters(BaseEstimator):
             )
         if sizes[0] < 1:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        if sizes[0] > np.iinfo(np.intp).max:
+        if int(sizes[0]) > np.iinfo(np.intp).max:
             raise ValueError(f"hidden_layer_sizes has more units than any array can hold, got {sizes}.")
         return int(sizes[0])
 
