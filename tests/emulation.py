@@ -31,6 +31,8 @@ from shallownet.kernels import (
     panels,
     prediction,
     randomness,
+    shuffling,
+    team,
     updates,
     weights,
 )
@@ -210,6 +212,17 @@ def uniform(p, key, counter):
         return ((x * x + z) >> np.uint64(40)).astype(p.dtype) * p.dtype.type(2.0**-24)
 
 
+def count_up(p, index):
+    p[index] += 1
+
+
+def replace(p, index, old, new):
+    if p[index] != old:
+        return False
+    p[index] = new
+    return True
+
+
 STANDINS = {
     "pointer": lambda array: Pointer(array.reshape(-1)),
     "keep": lambda arrays: None,
@@ -244,11 +257,16 @@ STANDINS = {
     "add_products": add_products,
     "store_row_sums": store_row_sums,
     "uniform": uniform,
+    "fetch": lambda p, index: p[index],
+    "count_up": count_up,
+    "replace": replace,
+    "pause": lambda: None,
+    "_yield": lambda: 0,
 }
 
 KERNELS = [
     activations, arithmetic, blocks, elementary, epoch, examples, lanes, layers, loss, panels, prediction, randomness,
-    sparse_kernels, updates, weights,
+    shuffling, sparse_kernels, team, updates, weights,
 ]  # fmt: skip
 
 
@@ -290,8 +308,13 @@ def allowed(count):
     yield True
 
 
-def registers(wide):
-    """Choose the blocks of a CPU with 32 registers of 512 bits, or of one with 16 of 256."""
+def variant(wide):
+    """Choose the blocks of a CPU with 32 registers of 512 bits, or of one with 16 of 256.
+
+    The threads of a team come one after the other, so that the first does the work in its part of the workspace; in
+    one variant it is the last that comes first.
+    """
+    epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
 
 
@@ -346,7 +369,7 @@ def main(path):
     found = {}
     for number, case in enumerate(CASES):
         for wide in (False, True):
-            registers(wide)
+            variant(wide)
             found[f"{number} {wide}"] = learned(*case)
     np.savez(path, **found)
 

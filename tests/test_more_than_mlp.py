@@ -159,6 +159,22 @@ def test_dropout():
     assert change(0.4) != change(0.0)
 
 
+def test_each_example_and_epoch_has_its_own_units_left_out():
+    """Where no weight moves, the loss does not depend on how examples share batches, but changes with the epochs."""
+    X, y = IRIS[0][:144], IRIS[1][:144]
+    options = {
+        "dropout": 0.5,
+        "alpha": 0,
+        "learning_rate_init": 1e-300,
+        "shuffle": False,
+        "max_iter": 3,
+        "random_state": 0,
+    }
+    losses = [ShallowNetClassifier(40, batch_size=size, **options).fit(X, y).loss_curve_ for size in (3, 48, "full")]
+    assert_allclose(losses[1:], losses[:1] * 2, rtol=1e-12)
+    assert np.ptp(losses[0]) > 1e-3 * losses[0][0]
+
+
 def test_label_smoothing():
     plain, smooth = fitted(max_iter=300), fitted(max_iter=300, label_smoothing=0.3)
     assert smooth.predict_proba(IRIS[0]).max() < plain.predict_proba(IRIS[0]).max()
