@@ -47,13 +47,13 @@ def check_mixture(counts):
 
 
 def test_some_hundred_calls(tmp_path):
-    counts = run(0, 400, tmp_path)
+    counts = run(0, 300, tmp_path)
     assert counts["calls"] > 1000
     check_mixture(counts)
 
 
 @pytest.mark.long
 def test_ten_thousand_calls(tmp_path):
-    counts = run(400, 3000, tmp_path)
+    counts = run(300, 3000, tmp_path)
     assert counts["calls"] >= 10_000
     check_mixture(counts)

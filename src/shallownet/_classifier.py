@@ -1,7 +1,6 @@
 """The scikit-learn face of the network."""
 
 import math
-from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
@@ -335,7 +334,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         self._n_hidden()  # raises before anything is done
         self._check_combinations(incremental)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        with _unchanged_on_error(self):
+        before = vars(self).copy()
+        try:
             X, y = sound(X), sound(y, "y")
             if incremental:
                 classes = self._classes_of_first_call(y, classes)
@@ -362,7 +362,17 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             self.__dict__ = {name: value for name, value in vars(self).items() if name not in FITTED} | attributes
             if hooks:
                 hooks.end(attributes)
+        except BaseException:
+            self._become(before)
+            raise
         return self
+
+    def _become(self, before):
+        """Be what it was before, but for what the callbacks still need to end."""
+        for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            if name in vars(self):
+                before[name] = vars(self)[name]
+        self.__dict__ = before
 
     def _check_combinations(self, incremental):
         """Refuse parameters that have no meaning together."""
@@ -582,17 +592,3 @@ def _validated(estimator, *data, **options):
         return validate_data(estimator, *data, **options)
     except OverflowError as error:
         raise ValueError(f"Input contains a value too large for a float: {error}.") from error
-
-
-@contextmanager
-def _unchanged_on_error(estimator):
-    """Let the estimator be what it was if the block fails, but for what its callbacks still need to end."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
-            if name in vars(estimator):
-                before[name] = vars(estimator)[name]
-        estimator.__dict__ = before
-        raise
