@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import sparse
 
-from shallownet import ShallowNetClassifier, _forward, _network, _pace
+from shallownet import ShallowNetClassifier, _forward, _network
 from shallownet.kernels import (
     activations,
     arithmetic,
@@ -91,11 +91,13 @@ def arrays_in(thing, depth=7):
 
 
 def entered(function):
-    """Return an entry that knows the arrays of its caller."""
+    """Return an entry that knows the arrays of its callers in the package."""
 
     def entry(*arguments):
-        caller = sys._getframe(1)
-        known = [caller.f_locals, caller.f_back.f_locals if caller.f_back else None]
+        caller, known = sys._getframe(1), []
+        while caller is not None and caller.f_globals["__name__"].startswith("shallownet"):
+            known.append(caller.f_locals)
+            caller = caller.f_back
         held[:] = [array for array in arrays_in(known) if array.size]
         return function(*arguments)
 
@@ -292,7 +294,14 @@ def replace_intrinsics():
         for name in vars(room).keys() & functions.keys():
             setattr(room, name, functions[name])
     for room in (_network, _forward):
-        for name in ("pack", "unpack", "predict_serial", "hidden_activations_serial", "predict_sparse"):
+        for name in (
+            "pack",
+            "unpack",
+            "predict_serial",
+            "predict_parallel",
+            "hidden_activations_serial",
+            "predict_sparse",
+        ):
             if name in vars(room):
                 setattr(room, name, entered(getattr(room, name)))
     for key, train in _network._TRAIN.items():
@@ -308,6 +317,20 @@ def allowed(count):
     yield True
 
 
+class Turns:
+    """Stands in for ``Pace``: several threads and one by turns, for all that is left and for as little as may be."""
+
+    def __init__(self, operations, step, may, kind):
+        self.may, self.calls = may, 0
+
+    def next_call(self, left):
+        self.calls += 1
+        return self.may and self.calls % 2 == 1, left if self.calls % 4 < 2 else 1
+
+    def record(self, parallel, places, seconds):
+        pass
+
+
 def variant(wide):
     """Choose the blocks of a CPU with 32 registers of 512 bits, or of one with 16 of 256.
 
@@ -316,6 +339,7 @@ def variant(wide):
     """
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
+    prediction.ROWS = layers.ROWS
 
 
 def data_of(n, d, k, dtype, form):
@@ -364,7 +388,9 @@ def main(path):
     warnings.simplefilter("ignore")
     replace_intrinsics()
     _network.threads = allowed
-    _pace.SMALLEST_STEP = _pace.LONG_FIT = 0
+    _network.Pace = Turns
+    _forward._parts = lambda operations, n_threads, dtype: 3
+    _forward.threads = allowed
     sys.modules["shallownet._fitting"].thread_count = lambda n_jobs: n_jobs
     found = {}
     for number, case in enumerate(CASES):

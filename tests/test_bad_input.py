@@ -476,7 +476,7 @@ def test_sparse_matrices_that_are_only_unusual():
         X[:5].astype(np.float32),
         X[:5].astype(">f8"),
         X[:5].tolist(),
-        np.full((2, 4), 1e308),  # finite, though the sum is not
+        np.full((2, 4), 3e307),  # finite, though the sum is not
         np.ma.masked_array(X[:5]),
     ],
     ids=["C", "F", "steps", "float32", "byte order", "list", "sum overflows", "masked"],
