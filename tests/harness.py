@@ -393,9 +393,8 @@ def train(
     net = network(problem, model, rule, dtype)
     attach(net, problem, model, X, batch_size, n_threads)
     net.pace = pace or ScriptedPace((False, 10**9))
-    steps = -(-net.n_samples // net.batch_size)
     losses = [
-        net.train_epoch(order, rule.rate, epoch * steps, epoch * net.n_samples) for epoch, order in enumerate(orders)
+        net.train_epoch(order, rule.rate, net.updates, epoch * net.n_samples) for epoch, order in enumerate(orders)
     ]
     return weights_of(net), losses
 

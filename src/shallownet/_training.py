@@ -183,7 +183,7 @@ class Training:
         """Take note of an epoch and its loss."""
         course, network = self.course, self.network
         course.n_iter += 1
-        course.steps += -(-network.n_samples // network.batch_size)
+        course.steps = network.updates
         course.t += network.n_samples
         course.loss_curve.append(loss)
         if not self.early_stopping:
