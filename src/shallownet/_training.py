@@ -73,6 +73,20 @@ class Course:
         """The loss of the last complete epoch, NaN before the first."""
         return self.loss_curve[-1] if self.loss_curve else np.nan
 
+    def noted(self):
+        """Return what has been noted so far, for ``back_to``."""
+        return vars(self).copy(), [len(curve) for curve in self._curves()]
+
+    def back_to(self, noted):
+        """Forget what was noted later, of an epoch that an interrupt broke off."""
+        values, lengths = noted
+        vars(self).update(values)
+        for curve, length in zip(self._curves(), lengths, strict=True):
+            del curve[length:]
+
+    def _curves(self):
+        return self.loss_curve, self.validation_scores, self.validation_loss_curve
+
 
 @dataclass
 class Training:
@@ -121,6 +135,7 @@ class Training:
         """
         course, network = self.course, self.network
         course.n_iter = 0
+        self._noted = course.noted()  # after each whole epoch, for an interrupt in the next
         try:
             before, goes_on = 0, True
             while goes_on:
@@ -135,10 +150,13 @@ class Training:
                     course.steps,
                     course.t,
                 )
+                course.steps = network.updates
                 for loss in losses:
                     goes_on = self._goes_on_after(loss)
         except KeyboardInterrupt:
+            course.back_to(self._noted)
             self._note_epochs_of_interrupted_call(before)
+            course.steps = max(course.steps, network.updates)  # each of them has moved the weights
             warnings.warn("Training interrupted by user.", stacklevel=7)
         if self.early_stopping and course.best_weights is not None:
             network.set_weights(*course.best_weights)
@@ -159,10 +177,11 @@ class Training:
             check_finite(self.network)
         self._note(loss)
         if self.validation is not None:
-            self._watch()
+            watch(self.network, self.validation, course, self.tol, self.verbose, self.early_stopping)
             if self.early_stopping and not _usable(course):
                 return False
         self.learning_rate.end_epoch(course.n_iter, course.t)
+        self._noted = course.noted()
         if self.after_epoch is not None and self.after_epoch():
             return False
         if course.stalled > self.n_iter_no_change and self._stops_on_plateau():
@@ -183,7 +202,6 @@ class Training:
         """Take note of an epoch and its loss."""
         course, network = self.course, self.network
         course.n_iter += 1
-        course.steps = network.updates
         course.t += network.n_samples
         course.loss_curve.append(loss)
         if not self.early_stopping:
@@ -210,21 +228,22 @@ class Training:
         self.course.stalled = 0 if not stops else self.course.stalled
         return stops
 
-    def _watch(self):
-        """Look at the validation set and keep the best weights."""
-        course, weights = self.course, self.network.weights()
-        loss, score = self.validation.look(*weights)
-        course.validation_loss_curve.append(loss)
-        course.validation_scores.append(score)
-        if self.verbose:
-            print(f"Validation score: {score:f}")  # noqa: T201
-        if self.early_stopping:
-            course.stalled = course.stalled + 1 if score < course.best_score + self.tol else 0
-        if score > course.best_score:
-            course.best_score = score
-            course.best_iter = len(course.validation_scores)
-            if self.early_stopping:
-                course.best_weights = weights
+
+def watch(network, validation, course, tol, verbose, early_stopping):
+    """Look at the validation set and keep the best weights."""
+    weights = network.weights()
+    loss, score = validation.look(*weights)
+    course.validation_loss_curve.append(loss)
+    course.validation_scores.append(score)
+    if verbose:
+        print(f"Validation score: {score:f}")  # noqa: T201
+    if early_stopping:
+        course.stalled = course.stalled + 1 if score < course.best_score + tol else 0
+    if score > course.best_score:
+        course.best_score = score
+        course.best_iter = len(course.validation_scores)
+        if early_stopping:
+            course.best_weights = weights
 
 
 def _usable(course):
@@ -232,9 +251,10 @@ def _usable(course):
     loss, score = course.loss_curve[-1], course.validation_scores[-1]
     if not np.isnan(loss) and not np.isnan(score):
         return True
+    kept = "of the best epoch before" if course.best_weights is not None else "of this epoch, the first,"
     warnings.warn(
         f"Training stopped after epoch {course.n_iter}: the loss is {loss} and the validation score {score}. The"
-        " weights of the best epoch before are kept.",
+        f" weights {kept} are kept.",
         ConvergenceWarning,
         stacklevel=8,
     )
