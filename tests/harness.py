@@ -12,6 +12,7 @@ from shallownet.kernels import activations, arithmetic, blocks, layers, loss, pa
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.lanes import lane_count, load, pointer, read, read_lanes, splat, store
 from shallownet.kernels.plan import Settings
+from shallownet.kernels.randomness import uniform
 
 DTYPES = [np.float32, np.float64]
 OUTPUTS = {"logistic": loss.OUTPUT_LOGISTIC, "softmax": loss.OUTPUT_SOFTMAX}
@@ -278,6 +279,23 @@ def _update(solver, theta, first, second, gradient, penalty, scale, rate, decay_
 def update(solver, theta, first, second, gradient, **constants):
     """Update theta, first and second in place from the shares of the gradient (shares, size)."""
     return _update(SOLVERS[solver], theta, first, second, gradient, *constants.values())
+
+
+# --- randomness -----------------------------------------------------------------------------------------
+
+
+@njit
+def _uniform(key, counter, out):
+    p = pointer(out)
+    for i in range(0, out.size, lane_count(p)):
+        store(p, i, uniform(p, key, counter + i))
+
+
+def uniform_numbers(key, counter, count, dtype):
+    """Return the random numbers of ``count`` counters in a row."""
+    out = np.empty(count + -count % lanes_of(dtype), dtype)
+    _uniform(key, counter, out)
+    return out[:count]
 
 
 # --- the network ----------------------------------------------------------------------------------------

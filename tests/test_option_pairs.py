@@ -17,7 +17,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 N, N_FEATURES, N_HIDDEN = 90, 5, 7
 RANDOM = np.random.RandomState(2)
-X = np.where(RANDOM.uniform(size=(N, N_FEATURES)) < 0.6, 0, RANDOM.randn(N, N_FEATURES)).astype(np.float32).astype(float)
+X = (
+    np.where(RANDOM.uniform(size=(N, N_FEATURES)) < 0.6, 0, RANDOM.randn(N, N_FEATURES))
+    .astype(np.float32)
+    .astype(float)
+)
 Z = X @ RANDOM.randn(N_FEATURES, 4) + 0.5 * RANDOM.randn(N, 4)
 TARGETS = {
     "two classes": (Z[:, 0] > 0).astype(int),
@@ -57,7 +61,10 @@ OPTIONS = {
     "max_iter": [1, 11],
     "shuffle": [False],
     "random_state": [1, 77],
-    "tol": [{"tol": 0.02, "n_iter_no_change": 2, "max_iter": 60, "learning_rate_init": 0.03}],
+    "tol": [
+        {"tol": 0.02, "n_iter_no_change": 2, "max_iter": 60, "learning_rate_init": 0.03},
+        STOPS | {"tol": 0.0, "n_iter_no_change": 2},
+    ],
     "n_iter_no_change": [np.inf, {"n_iter_no_change": 3, "tol": 0.1, "max_iter": 30}],
     "momentum": [SGD | {"momentum": momentum} for momentum in (0.0, 0.5, 0.99)],
     "nesterovs_momentum": [SGD | {"nesterovs_momentum": False}],
