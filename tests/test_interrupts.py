@@ -14,8 +14,9 @@ from scipy import sparse
 from test_training import ScriptedNetwork
 
 from shallownet import ShallowNetClassifier, _training
+from shallownet._order import Order
 from shallownet._pace import Pace
-from shallownet._training import Course, LearningRate, train
+from shallownet._training import Course, LearningRate, Training
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -125,8 +126,7 @@ def test_the_model_is_that_of_the_last_complete_update(batch, monkeypatch):
         model.fit(X, Y)
     monkeypatch.undo()
     if batch["batch_size"] == "full":
-        # the interrupt may have come while the last step of an epoch ran: its update is done, its loss is lost
-        assert model._steps in (model.n_iter_, model.n_iter_ + 1)
+        assert model._steps == model.n_iter_
         reference = ShallowNetClassifier(max_iter=model._steps, **parameters).fit(X, Y)
     else:
         seen = model._steps
@@ -161,10 +161,14 @@ class WatchedNetwork(ScriptedNetwork):
         pass
 
 
-def interrupted_at(line, early_stopping):
+def interrupted_at(line, early_stopping, watched):
     """Train with an interrupt before the line-th line that the room of training runs; return the course or None."""
-    course, left = Course(), line
-    network = WatchedNetwork([5.0, 4.0, 4.5, 3.0, 2.0])
+    left = line
+    network = WatchedNetwork([5.0, 4.0, 4.5, 3.0, 2.0], at_once=1 if watched else 3)
+    order = Order(network.n_samples, None, np.random.RandomState(0), exclusive=True)
+    options = {"max_iter": 5, "tol": 0.0, "n_iter_no_change": 9, "early_stopping": early_stopping}
+    validation = ScriptedValidation() if watched else None
+    training = Training(network, LearningRate("constant", 0.1, 0.5), order, Course(), validation=validation, **options)
 
     def trace(frame, event, argument):
         nonlocal left
@@ -176,38 +180,39 @@ def interrupted_at(line, early_stopping):
                 raise KeyboardInterrupt
         return trace
 
-    rate = LearningRate("invscaling", 0.1, 0.5)
-    options = {"max_iter": 5, "shuffle": True, "tol": 0.0, "n_iter_no_change": 9, "verbose": False}
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        train(
-            network, rate, np.random.RandomState(0), course,
-            validation=ScriptedValidation(), early_stopping=early_stopping, **options,
-        )  # fmt: skip
+        training.run()
     except KeyboardInterrupt:
         return None  # before training began or after it had ended
     finally:
         sys.settrace(before)
-    return course if left <= 0 else "not reached"
+    return training.course if left <= 0 else "not reached"
 
 
 @pytest.mark.filterwarnings("ignore:Training interrupted by user")
-@pytest.mark.parametrize("early_stopping", [False, True], ids=["", "early stopping"])
-def test_an_interrupt_between_any_two_lines_leaves_the_course_of_whole_epochs(early_stopping):
+@pytest.mark.parametrize(
+    ("early_stopping", "watched"),
+    [(False, False), (False, True), (True, True)],
+    ids=["several epochs at once", "watched", "early stopping"],
+)
+def test_an_interrupt_between_any_two_lines_leaves_the_course_of_whole_epochs(early_stopping, watched):
     seen, line = set(), 0
-    while (course := interrupted_at(line := line + 1, early_stopping)) != "not reached":
+    while (course := interrupted_at(line := line + 1, early_stopping, watched)) != "not reached":
         if course is None:
             continue
         epochs = course.n_iter
         seen.add(epochs)
         assert course.loss_curve == [5.0, 4.0, 4.5, 3.0, 2.0][:epochs]
-        assert course.validation_loss_curve == [1.0 / look for look in range(1, epochs + 1)]
-        assert course.validation_scores == [1.0, 2.0, 0.0, 1.0, 2.0][:epochs]
-        assert course.best_score == max(course.validation_scores, default=-np.inf)
-        assert course.best_iter == min(epochs, 2)
         assert course.t == 10 * epochs
+        assert course.steps >= 3 * epochs  # three batches in an epoch
         if not early_stopping:
             assert course.best_loss == min(course.loss_curve, default=np.inf)
-    assert seen == {0, 1, 2, 3, 4, 5}
+        if watched:
+            assert course.validation_loss_curve == [1.0 / look for look in range(1, epochs + 1)]
+            assert course.validation_scores == [1.0, 2.0, 0.0, 1.0, 2.0][:epochs]
+            assert course.best_score == max(course.validation_scores, default=-np.inf)
+            assert course.best_iter == min(epochs, 2)
+    assert seen == ({0, 1, 2, 3, 4, 5} if watched else {0, 3, 5})
     assert line > 100

@@ -44,7 +44,7 @@ class ScriptedNetwork:
 
     @property
     def updates(self):
-        return self.steps[-1] + 3 * len(self.done)
+        return (self.steps[-1] if self.steps else 0) + 3 * len(self.done)
 
     def forget_losses(self):
         self.done = []

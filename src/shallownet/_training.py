@@ -136,8 +136,8 @@ class Training:
         course, network = self.course, self.network
         course.n_iter = 0
         self._noted = course.noted()  # after each whole epoch, for an interrupt in the next
+        before, goes_on = 0, True
         try:
-            before, goes_on = 0, True
             while goes_on:
                 network.forget_losses()
                 self.order.shuffle()
