@@ -16,7 +16,6 @@ class ScriptedNetwork:
     """Gives the losses it is told, and notes how it was called; an exception among them is raised."""
 
     n_samples, batch_size = 10, 4
-    updates = 0
 
     def __init__(self, losses, is_finite=True, at_once=1):
         self.at_once = at_once
