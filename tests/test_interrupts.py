@@ -5,12 +5,14 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from test_training import ScriptedNetwork
 
 from shallownet import ShallowNetClassifier, _training
@@ -88,15 +90,24 @@ CASES = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Compile, or load, all that the fits here call, which takes longer than a fit should after an interrupt."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        patch.setattr("shallownet._pace.WORTH_LOADING", 0)
+        patch.setattr("shallownet._forward.LOADING_OPERATIONS", 0)
+        for data in (X, X_SPARSE):
+            model = ShallowNetClassifier(50, max_iter=3, early_stopping=True, validation_fraction=0.5)
+            model.fit(data[:40_000], Y[:40_000]).predict(data[:10])
+
+
 @pytest.mark.parametrize("calls", [1, 4])
 @pytest.mark.parametrize("case", CASES)
 def test_a_signal_ends_the_fit_soon(case, calls, monkeypatch):
     data, parameters = CASES[case]["X"], {name: value for name, value in CASES[case].items() if name != "X"}
     usual = {"hidden_layer_sizes": 50, "random_state": 0, "tol": 0, "n_iter_no_change": np.inf}
-    model = ShallowNetClassifier(**usual | parameters)
-    if case != "partial_fit":
-        model.set_params(max_iter=1).fit(data[:2000], Y[:2000])  # compiles
-    model.set_params(max_iter=10**6)
+    model = ShallowNetClassifier(max_iter=10**6, **usual | parameters)
     with (
         pytest.warns(UserWarning, match="Training interrupted by user"),
         Interruption(monkeypatch, calls) as interruption,
