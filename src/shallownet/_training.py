@@ -75,17 +75,13 @@ class Course:
 
     def noted(self):
         """Return what has been noted so far, for ``back_to``."""
-        return vars(self).copy(), [len(curve) for curve in self._curves()]
+        return self.__dict__.copy(), len(self.loss_curve), len(self.validation_scores)
 
     def back_to(self, noted):
         """Forget what was noted later, of an epoch that an interrupt broke off."""
-        values, lengths = noted
-        vars(self).update(values)
-        for curve, length in zip(self._curves(), lengths, strict=True):
-            del curve[length:]
-
-    def _curves(self):
-        return self.loss_curve, self.validation_scores, self.validation_loss_curve
+        values, epochs, looks = noted
+        self.__dict__.update(values)
+        del self.loss_curve[epochs:], self.validation_scores[looks:], self.validation_loss_curve[looks:]
 
 
 @dataclass
