@@ -131,10 +131,10 @@ class Training:
         """
         course, network = self.course, self.network
         course.n_iter = 0
-        self._noted = course.noted()  # after each whole epoch, for an interrupt in the next
-        before, goes_on = 0, True
+        before, goes_on, self._noted = 0, True, course.noted()
         try:
             while goes_on:
+                self._noted = course.noted()
                 network.forget_losses()
                 self.order.shuffle()
                 before = course.n_iter
@@ -176,8 +176,8 @@ class Training:
             watch(self.network, self.validation, course, self.tol, self.verbose, self.early_stopping)
             if self.early_stopping and not _usable(course):
                 return False
+            self._noted = course.noted()
         self.learning_rate.end_epoch(course.n_iter, course.t)
-        self._noted = course.noted()
         if self.after_epoch is not None and self.after_epoch():
             return False
         if course.stalled > self.n_iter_no_change and self._stops_on_plateau():
