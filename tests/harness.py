@@ -12,6 +12,7 @@ from shallownet.kernels import activations, arithmetic, blocks, layers, loss, pa
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.lanes import lane_count, load, pointer, read, read_lanes, splat, store
 from shallownet.kernels.plan import Settings
+from shallownet.kernels.randomness import uniform
 
 DTYPES = [np.float32, np.float64]
 OUTPUTS = {"logistic": loss.OUTPUT_LOGISTIC, "softmax": loss.OUTPUT_SOFTMAX}
@@ -280,6 +281,23 @@ def update(solver, theta, first, second, gradient, **constants):
     return _update(SOLVERS[solver], theta, first, second, gradient, *constants.values())
 
 
+# --- randomness -----------------------------------------------------------------------------------------
+
+
+@njit
+def _uniform(key, counter, out):
+    p = pointer(out)
+    for i in range(0, out.size, lane_count(p)):
+        store(p, i, uniform(p, key, counter + i))
+
+
+def uniform_numbers(key, counter, count, dtype):
+    """Return the random numbers of ``count`` counters in a row."""
+    out = np.empty(count + -count % lanes_of(dtype), dtype)
+    _uniform(key, counter, out)
+    return out[:count]
+
+
 # --- the network ----------------------------------------------------------------------------------------
 
 
@@ -393,9 +411,8 @@ def train(
     net = network(problem, model, rule, dtype)
     attach(net, problem, model, X, batch_size, n_threads)
     net.pace = pace or ScriptedPace((False, 10**9))
-    steps = -(-net.n_samples // net.batch_size)
     losses = [
-        net.train_epoch(order, rule.rate, epoch * steps, epoch * net.n_samples) for epoch, order in enumerate(orders)
+        net.train_epoch(order, rule.rate, net.updates, epoch * net.n_samples) for epoch, order in enumerate(orders)
     ]
     return weights_of(net), losses
 

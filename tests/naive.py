@@ -8,7 +8,7 @@ m is the sum of s.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, xlogy
 
 ACTIVATIONS = {
     "identity": (lambda z, slope: z, lambda z, slope: np.ones_like(z)),
@@ -23,13 +23,19 @@ ACTIVATIONS = {
 
 
 class Model(NamedTuple):
-    """What a network computes; ``clip`` is the distance that the loss keeps probabilities from 0 and 1."""
+    """What a network computes.
+
+    ``clip`` is the distance that the loss keeps probabilities from 0 and 1, ``smoothing`` the share of each target
+    that is spread over all classes, ``dropout`` the probability that a hidden unit is left out.
+    """
 
     activation: str = "relu"
     output: str = "softmax"
     alpha: float = 0.0
     slope: float = 0.01
     clip: float = 0.0
+    smoothing: float = 0.0
+    dropout: float = 0.0
 
 
 class Rule(NamedTuple):
@@ -52,36 +58,69 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
-def forward(model, weights, X):
-    """Return z1, a1 and a2."""
+def forward(model, weights, X, kept=1.0):
+    """Return z1, a1 and a2; ``kept`` (n, n_hidden) is what dropout multiplies the hidden activations by."""
     W1, b1, W2, b2 = weights
     z1 = X @ W1.T + b1
-    a1 = ACTIVATIONS[model.activation][0](z1, model.slope)
+    a1 = ACTIVATIONS[model.activation][0](z1, model.slope) * kept
     z2 = a1 @ W2.T + b2
     return z1, a1, sigma(z2) if model.output == "logistic" else softmax(z2)
 
 
-def loss(model, weights, X, Y, s):
+def smoothed(model, Y):
+    """Return targets, a share of each of them spread over all classes; a logistic output has two."""
+    n_classes = 2 if model.output == "logistic" else Y.shape[1]
+    return Y * (1 - model.smoothing) + model.smoothing / n_classes
+
+
+def losses(model, a2, Y):
+    """Return the cross-entropy of each example."""
+    p, T = np.clip(a2, model.clip, 1 - model.clip), smoothed(model, Y)
+    others = xlogy(1 - T, 1 - p) if model.output == "logistic" else 0.0
+    return -(xlogy(T, p) + others).sum(axis=1)
+
+
+def loss(model, weights, X, Y, s, kept=1.0):
     """Return the cross-entropy, averaged, and the penalty alpha / (2 m) times the squares of W1 and W2."""
-    a2 = np.clip(forward(model, weights, X)[2], model.clip, 1 - model.clip)
-    likelihood = np.where(Y == 1, a2, 1 - a2 if model.output == "logistic" else 1.0)
     squares = sum((W**2).sum() for W in (weights[0], weights[2]))
-    return ((-np.log(likelihood)).sum(axis=1) @ s + model.alpha / 2 * squares) / s.sum()
+    return (losses(model, forward(model, weights, X, kept)[2], Y) @ s + model.alpha / 2 * squares) / s.sum()
 
 
-def gradients(model, weights, X, Y, s):
+def gradients(model, weights, X, Y, s, kept=1.0):
     """Return dW1, db1, dW2 and db2."""
     W1, _, W2, _ = weights
-    z1, a1, a2 = forward(model, weights, X)
+    z1, a1, a2 = forward(model, weights, X, kept)
     m = s.sum()
-    dz2 = (a2 - Y) * s[:, np.newaxis]
-    dz1 = dz2 @ W2 * ACTIVATIONS[model.activation][1](z1, model.slope)
+    dz2 = (a2 - smoothed(model, Y)) * s[:, np.newaxis]
+    dz1 = dz2 @ W2 * ACTIVATIONS[model.activation][1](z1, model.slope) * kept
     return (
         (dz1.T @ X + model.alpha * W1) / m,
         dz1.sum(axis=0) / m,
         (dz2.T @ a1 + model.alpha * W2) / m,
         dz2.sum(axis=0) / m,
     )
+
+
+def squares_generator(key, counters):
+    """Return the numbers in [0, 1) that B. Widynski's generator "Squares" has for 64-bit counters."""
+    key = np.uint64(key)
+    swapped = np.uint64(32)
+    y = np.asarray(counters, np.uint64) * key
+    x, z = y, y + key
+    for offset in (y, z, y):
+        x = x * x + offset
+        x = (x >> swapped) | (x << swapped)
+    return ((x * x + z) >> np.uint64(40)) / 2.0**24
+
+
+def kept_units(dropout, key, places, n_hidden, lanes):
+    """Return what dropout multiplies the hidden units by, for examples at ``places`` of all that were seen.
+
+    Each example has a counter for each unit, in whole groups of lanes.
+    """
+    width = -(-n_hidden // lanes) * lanes
+    counters = places[:, np.newaxis] * width + np.arange(n_hidden)
+    return (squares_generator(key, counters) >= dropout) / (1 - dropout)
 
 
 class Solver:
@@ -113,16 +152,21 @@ class Solver:
         return -corrected_rate * m / (np.sqrt(v) + epsilon)
 
 
-def train_epoch(model, weights, solver, X, Y, s, batch_size, order=None):
-    """Return the weights after one epoch and the mean over examples of their batches' losses."""
+def train_epoch(model, weights, solver, X, Y, s, batch_size, order=None, keep=lambda places: 1.0):
+    """Return the weights after one epoch and the mean over examples of their batches' losses.
+
+    A batch without weight is left out. ``keep`` returns what dropout multiplies the hidden units by, for examples
+    at some places of the order.
+    """
     order = np.arange(len(X)) if order is None else order
-    total = 0.0
+    total, count = 0.0, 0
     for start in range(0, len(X), batch_size):
         batch = order[start : start + batch_size]
-        data = X[batch], Y[batch], s[batch]
-        total += loss(model, weights, *data) * len(batch)
-        weights = solver.step(weights, gradients(model, weights, *data))
-    return weights, total / len(X)
+        data = X[batch], Y[batch], s[batch], keep(np.arange(start, start + len(batch)))
+        if s[batch].any():
+            total, count = total + loss(model, weights, *data) * len(batch), count + len(batch)
+            weights = solver.step(weights, gradients(model, weights, *data))
+    return weights, total / count
 
 
 def gradient_descent(weights, X, y, rate, iterations):

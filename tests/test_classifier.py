@@ -14,6 +14,7 @@ import pandas
 import polars
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import DataConversionWarning
@@ -480,19 +481,25 @@ def test_prediction_of_a_row_does_not_depend_on_the_others(n_rows):
         {"solver": "adam", "learning_rate_init": 0.01},
         {"solver": "sgd", "learning_rate_init": 0.1},
         {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0.0, "activation": "tanh", "alpha": 2.0},
+        {"solver": "lbfgs", "activation": "tanh", "max_iter": 15},
     ],
-    ids=["adam", "sgd", "penalty"],
+    ids=["adam", "sgd", "penalty", "lbfgs"],
 )
-@pytest.mark.parametrize("binary", [True, False], ids=["two classes", "three classes"])
-def test_weights_count_rows(binary, parameters):
-    y = BINARY if binary else Y
-    counts = np.random.RandomState(0).randint(4, size=len(y))
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize("targets", [BINARY, Y, np.eye(3, dtype=int)[Y]], ids=["two classes", "three", "labels"])
+def test_weights_count_rows(targets, form, parameters):
+    counts = np.random.RandomState(0).randint(4, size=len(Y))
     assert set(counts) == {0, 1, 2, 3}
-    parameters = {"batch_size": "full", "shuffle": False, "max_iter": 50, **parameters}
-    weighted = small(**parameters).fit(X, y, sample_weight=counts)
-    repeated = small(**parameters).fit(X.repeat(counts, axis=0), y.repeat(counts))
+    weights = [np.random.RandomState(1).randn(4, 5), np.random.RandomState(2).randn(5, 1 if targets is BINARY else 3)]
+    init = weights, [np.zeros(5), np.zeros(weights[1].shape[1])]
+    parameters = {"batch_size": "full", "shuffle": False, "max_iter": 50, "init": init, **parameters}
+    weighted = small(**parameters).fit(form(X), targets, sample_weight=counts)
+    repeated = small(**parameters).fit(form(X.repeat(counts, axis=0)), targets.repeat(counts, axis=0))
     assert_close(weighted, repeated, rtol=1e-8)
-    assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-9)
+    assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-9)
+    assert weighted.n_iter_ == repeated.n_iter_
+    if parameters["solver"] != "lbfgs":
+        assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-9)
 
 
 def test_scale_of_weights_matters_only_beside_the_penalty():
@@ -521,13 +528,30 @@ def test_weights_of_one_are_no_weights():
     assert_same_bits(small().fit(X, Y, np.ones(len(Y))), small().fit(X, Y))
 
 
-def test_batch_without_weight_changes_nothing():
-    parameters = {"solver": "sgd", "learning_rate_init": 0.1, "batch_size": 50, "shuffle": False}
-    sample_weight = np.repeat([1.0, 0.0, 1.0], 50)
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_batch_without_weight_is_as_if_absent(solver, form):
+    parameters = {"solver": solver, "learning_rate_init": 0.05, "batch_size": 50, "shuffle": False}
+    sample_weight = np.repeat([0.0, 1.0, 2.0], 50)
     present = sample_weight > 0
-    assert_close(
-        small(**parameters).fit(X, BINARY, sample_weight), small(**parameters).fit(X[present], BINARY[present])
-    )
+    weighted = small(**parameters).fit(form(X), BINARY, sample_weight)
+    absent = small(**parameters).fit(form(X[present]), BINARY[present], sample_weight[present])
+    assert_close(weighted, absent)
+    assert_allclose(weighted.loss_curve_, absent.loss_curve_, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "weighed"),
+    [
+        ({"class_weight": {0: 0.0, 1: 1.0, 2: 1.0}, "sample_weight": (Y == 0) * 1.0}, "training"),
+        ({"early_stopping": True, "sample_weight": (np.arange(len(Y)) == 4) * 1.0}, "validation"),
+    ],
+    ids=["training", "validation"],
+)
+def test_samples_that_all_weigh_nothing_are_an_error(options, weighed):
+    sample_weight = options.pop("sample_weight", None)
+    with pytest.raises(ValueError, match=f"The weights of the {weighed} samples must contain at least one non-zero"):
+        small(**options).fit(X, Y, sample_weight)
 
 
 # --- predictions ----------------------------------------------------------------------------------------

@@ -181,20 +181,17 @@ def test_example_of_weight_zero_is_as_if_absent(dtype):
     np.testing.assert_allclose(with_absent[1], without[1], rtol=tolerance)
 
 
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "between", "last"])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_batch_without_weight_changes_nothing(solver):
-    task = problem(40, 4, 6, 3, weighted=True)
-    task.s[:20] = 0
-    task.s[20:] = 1
+def test_batch_without_weight_is_as_if_absent(solver, place):
+    task = problem(60, 4, 6, 3, weighted=True)
+    present = np.arange(60) // 20 != place
+    task.s[:] = present
+    kept = task._replace(X=task.X[present], Y=task.Y[present], s=task.s[present])
     model, rule = Model(alpha=0.1), Rule(solver, rate=0.01)
-    net = network(task, model, rule, FLOAT64)
-    attach(net, task, model, batch_size=20)
-    net.pace = ScriptedPace((False, 20))
-    net.train_epoch(np.roll(np.arange(40), 20), rule.rate, 0)  # the empty batch comes last
-    after = weights_of(net)
-    second = problem(40, 4, 6, 3)._replace(X=task.X[20:], Y=task.Y[20:], weights=task.weights)
-    alone, _ = train(second, model, rule)
-    assert relative_difference(after, alone) < 1e-13
+    with_absent, without = (train(each, model, rule, batch_size=20, orders=[None] * 3) for each in (task, kept))
+    assert relative_difference(with_absent[0], without[0]) < 1e-13
+    np.testing.assert_allclose(with_absent[1], without[1], rtol=1e-13)
 
 
 def test_losses_of_confident_errors_are_clipped(dtype):
@@ -269,6 +266,8 @@ def four_threads():
 def test_same_bits_on_any_number_of_threads(batch_size, weighted, dtype, one_thread, four_threads, monkeypatch):
     monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 2**15)
     task, model = problem(1100, 7, 35, 3, weighted=weighted), Model("tanh", alpha=0.1)
+    if weighted:
+        task.s[200:500] = 0  # whole batches, where they are not shuffled
     orders = [None, *shuffled(1100, 2)]
 
     def run(n_threads, *calls):

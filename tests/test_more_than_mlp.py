@@ -74,6 +74,28 @@ def test_partial_fit(name, solver):
     assert ours.t_ == theirs.t_
 
 
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("rate", ["constant", "invscaling"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_partial_fit_goes_on_after_fit(solver, rate, name):
+    X, y = DATA[name]
+    ours, theirs = pair(X, y, solver=solver, learning_rate=rate, batch_size=20, max_iter=6)
+    for est in (ours, theirs):
+        est.partial_fit(X, y).set_params(warm_start=True).fit(X, y).partial_fit(X, y)
+    assert_allclose(ours.loss_curve_, theirs.loss_curve_)
+    for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
+        assert_allclose(a, b, atol=1e-9)
+
+
+def test_partial_fit_by_another_solver_begins_its_state_anew():
+    first = fitted(max_iter=5)
+    start = first.coefs_, first.intercepts_
+    first.set_params(solver="sgd", learning_rate_init=0.1).partial_fit(*IRIS)
+    anew = ShallowNetClassifier(6, solver="sgd", learning_rate_init=0.1, random_state=0, init=start)
+    anew.partial_fit(*IRIS, classes=[0, 1, 2])
+    assert_array_equal(first.coefs_[0], anew.coefs_[0])
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_warm_start(solver):
     ours, theirs = pair(*IRIS, solver=solver, warm_start=True, max_iter=5)
@@ -137,26 +159,6 @@ def test_class_weight_is_a_sample_weight():
     counts = np.bincount(y)
     balanced = fitted(X, y, sample_weight=(len(y) / 3 / counts)[y])
     assert_array_equal(fitted(X, y, class_weight="balanced").coefs_[0], balanced.coefs_[0])
-
-
-def test_dropout():
-    first = fitted(dropout=0.4, max_iter=20)
-    assert_array_equal(first.coefs_[0], fitted(dropout=0.4, max_iter=20, n_jobs=1).coefs_[0])
-    assert not np.array_equal(first.coefs_[0], fitted(max_iter=20).coefs_[0])
-    # what a step of gradient descent sees: a unit is left out with probability 0.4, the mean is preserved
-    X, y = np.ones((4000, 1)), np.arange(4000) % 2
-    coefs, intercepts = [np.ones((1, 1)), np.array([[0.0]])], [np.zeros(1), np.array([2.0])]
-    step = {"solver": "sgd", "momentum": 0, "nesterovs_momentum": False, "alpha": 0, "batch_size": "full"}
-
-    def change(dropout):
-        model = ShallowNetClassifier(
-            1, "identity", init=(coefs, intercepts), max_iter=1, dropout=dropout, learning_rate_init=1.0, **step
-        )
-        return model.set_params(random_state=0).fit(X, y).coefs_[1][0, 0]
-
-    # dW2 is the mean of dz2 * a1, where a1 is 0 or 1 / 0.6 with mean 1
-    assert change(0.4) == pytest.approx(change(0.0), rel=0.1)
-    assert change(0.4) != change(0.0)
 
 
 def test_each_example_and_epoch_has_its_own_units_left_out():

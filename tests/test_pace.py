@@ -108,6 +108,12 @@ def test_calls_are_short_once_measured(clock):
     assert max(seconds for parallel, _, seconds in calls if parallel) <= TRIAL_SECONDS
 
 
+@pytest.mark.parametrize("may", [False, True], ids=["one thread", "threads"])
+def test_no_call_is_long_though_the_machine_is_slow(may, clock):
+    calls = run(pace_of(may=may), clock, {SERIAL: 20 * USUAL, PARALLEL: 40 * USUAL}, 10)
+    assert max(seconds for *_, seconds in calls) < 0.3
+
+
 @pytest.mark.parametrize("left", [1, 7, 10**9])
 def test_a_call_does_something_and_not_too_much(left, clock):
     for costs in ({SERIAL: 10.0, PARALLEL: 20.0}, {SERIAL: 1e-9, PARALLEL: 1e-9}):

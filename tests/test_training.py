@@ -41,6 +41,10 @@ class ScriptedNetwork:
     def losses_so_far(self):
         return self.done
 
+    @property
+    def updates(self):
+        return (self.steps[-1] if self.steps else 0) + 3 * len(self.done)
+
     def forget_losses(self):
         self.done = []
 

@@ -117,7 +117,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
     early_stopping : bool, default=False
         Whether to stop on the score of a validation set instead of the training loss, and to go back to the weights
         of the best epoch [9]_. The validation set is ``X_val`` of ``fit`` or, if there is none,
-        ``validation_fraction`` of the samples, stratified for two classes.
+        ``validation_fraction`` of the samples, stratified for two classes. Without effect for
+        'lbfgs'.
 
     validation_fraction : float, default=0.1
         The share of the samples that early stopping sets aside.
@@ -153,7 +154,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
     class_weight : dict, 'balanced' or None, default=None
         The weight of each class, multiplied with ``sample_weight``: 'balanced' is
         ``n_samples / (n_classes * np.bincount(y))`` [12]_, a class that a dict does not name has weight 1. Not for
-        multilabel targets.
+        multilabel targets. It counts in the scores of the samples that early stopping sets aside, not in those of
+        ``X_val``.
 
     dropout : float, default=0.0
         The probability that a hidden unit is left out of a training step for an example; the others are scaled up
@@ -165,7 +167,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     scoring : str, callable or None, default=None
         The score of the validation set: None is accuracy, 'loss' minus the loss, else a scorer of scikit-learn by
-        name or a callable ``scorer(estimator, X, y)``.
+        name or a callable ``scorer(estimator, X, y)``. Weights of the validation set are passed to it as
+        ``sample_weight`` if it takes them.
 
     n_jobs : int or None, default=None
         The most threads to use. None and -1 mean all that Numba may use (the environment variable
@@ -192,13 +195,14 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         The loss of each epoch. Not for 'lbfgs'.
 
     validation_scores_, validation_loss_curve_ : list of float or None
-        The score and the loss of the validation set after each epoch; None without a validation set.
+        The score and the loss of the validation set after each epoch, for 'lbfgs' after each iteration; None
+        without a validation set, for 'lbfgs' missing then.
 
     best_validation_score_ : float or None
-        The best of ``validation_scores_``.
+        The best of ``validation_scores_``; None if none of them is a number.
 
     best_iter_ : int or None
-        The epoch of the best score, counted from 1.
+        The epoch of the best score, counted from 1; its place in ``validation_scores_``.
 
     n_iter_ : int
         The number of epochs, for 'lbfgs' iterations.

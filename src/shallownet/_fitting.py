@@ -1,5 +1,6 @@
 """One call of fit or partial_fit: from checked data to the fitted attributes."""
 
+from inspect import signature
 from numbers import Integral
 
 import numpy as np
@@ -13,7 +14,7 @@ from ._lbfgs import minimize_loss
 from ._network import Network
 from ._order import Order
 from ._sparse_data import csr_of
-from ._training import Course, LearningRate, Training, check_finite
+from ._training import Course, LearningRate, Training, check_finite, watch
 from ._validation import Validation, split
 from ._weights import initial_weights
 from .kernels.activations import ACTIVATIONS
@@ -67,6 +68,7 @@ class Fit:
             self.course = self._course_so_far()
         self._start(first)
         held_out, rows = self._validation()
+        _check_some_weight(self.sample_weight, rows, "training")
         self.network.attach(
             self.X,
             self.targets,
@@ -77,9 +79,9 @@ class Fit:
         )
         hook = None if after_epoch is None else lambda: after_epoch(self.attributes)
         if estimator.solver == "lbfgs":
-            self._minimize(hook)
+            self._minimize(held_out, hook)
         else:
-            goes_on = self.incremental and not first and hasattr(estimator, "_moments")
+            goes_on = self.incremental and not first and getattr(estimator, "_moments_of", None) == estimator.solver
             self.rate = self._continued() if goes_on else self._learning_rate()
             Training(
                 self.network,
@@ -95,7 +97,7 @@ class Fit:
                 early_stopping=estimator.early_stopping,
                 after_epoch=hook,
             ).run()
-        attributes = self.attributes()
+        attributes = self.attributes() | self._state()
         self._check_outputs(attributes)
         return attributes
 
@@ -114,8 +116,9 @@ class Fit:
         if known.get("validation_scores_") is not None:
             course.validation_scores = list(known["validation_scores_"])
             course.validation_loss_curve = list(known["validation_loss_curve_"])
-            course.best_score, course.best_iter = known["best_validation_score_"], known["best_iter_"]
-            course.best_weights = known["coefs_"], known["intercepts_"]
+            if known["best_iter_"] is not None:
+                course.best_score, course.best_iter = known["best_validation_score_"], known["best_iter_"]
+                course.best_weights = known["coefs_"], known["intercepts_"]
         return course
 
     def _start(self, first):
@@ -172,24 +175,31 @@ class Fit:
         random_state = self.random_state if estimator.shuffle else None
         return Order(self.network.n_samples, rows, random_state, exclusive)
 
-    def _minimize(self, hook):
+    def _minimize(self, held_out, hook):
         estimator = self.estimator
-        self.course.n_iter = 0
+        course = self.course = Course(t=self.course.t)
+        notes = [course.noted()]
 
         def after_iteration(loss):
-            self.course.n_iter += 1
-            self.course.loss_curve = [loss]
-            return hook()
+            course.n_iter += 1
+            course.loss_curve = [loss]
+            if held_out is not None:
+                watch(self.network, held_out, course, estimator.tol, estimator.verbose, early_stopping=False)
+            notes.append(course.noted())
+            return hook is not None and hook()
 
-        loss, self.course.n_iter = minimize_loss(
+        seen = hook is not None or held_out is not None
+        loss, n_iter = minimize_loss(
             self.network,
             max_iter=estimator.max_iter,
             max_fun=estimator.max_fun,
             tol=estimator.tol,
             verbose=estimator.verbose,
-            after_iteration=hook and after_iteration,
+            after_iteration=after_iteration if seen else None,
         )
-        self.course.loss_curve = [loss]
+        if seen:
+            course.back_to(notes[n_iter])  # an interrupt may have broken off an iteration
+        course.n_iter, course.loss_curve = n_iter, [loss]
         check_finite(self.network)
 
     def _validation(self):
@@ -201,6 +211,7 @@ class Fit:
         if not estimator.early_stopping or estimator.solver == "lbfgs":
             return None, None
         train_rows, rows = split(targets, self.n_outputs, estimator.validation_fraction, self.random_state)
+        _check_some_weight(self.sample_weight, rows, "validation")
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         labels = self.y[rows] if estimator.scoring not in (None, "loss") else None
         return self._watched(self.X[rows], labels, targets[rows], weights), train_rows
@@ -213,7 +224,8 @@ class Fit:
             scorer = scoring
         else:
             check = check_scoring(self.estimator, scoring)
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+            weighted = sample_weight is not None and _takes_weights(check)
+            weights = {"sample_weight": sample_weight} if weighted else {}
 
             def scorer(coefs, intercepts):
                 return check(self._model(coefs, intercepts), X, y, **weights)
@@ -276,23 +288,48 @@ class Fit:
             "_steps": course.steps,
             "_stalled": course.stalled,
         }
+        if watched:
+            best = course.best_iter > 0  # False if no score was a number
+            attributes |= {
+                "validation_scores_": list(course.validation_scores),
+                "validation_loss_curve_": list(course.validation_loss_curve),
+                "best_validation_score_": course.best_score if best else None,
+                "best_iter_": course.best_iter if best else None,
+            }
+        elif estimator.solver != "lbfgs":
+            attributes |= dict.fromkeys(VALIDATED)
         if estimator.solver == "lbfgs":
             return attributes
-        if self.incremental:
-            attributes |= {"_rate": self.rate.rate, "_moments": self.network.moments()}
         return attributes | {
             "loss_curve_": list(course.loss_curve),
             "best_loss_": None if estimator.early_stopping else course.best_loss,
-            "validation_scores_": list(course.validation_scores) if watched else None,
-            "validation_loss_curve_": list(course.validation_loss_curve) if watched else None,
-            "best_validation_score_": course.best_score if watched else None,
-            "best_iter_": course.best_iter if watched else None,
         }
 
+    def _state(self):
+        """Return the attributes from which partial_fit goes on, after fit as well."""
+        solver = self.estimator.solver
+        if solver == "lbfgs":
+            return {}
+        return {"_rate": self.rate.rate, "_moments": self.network.moments(), "_moments_of": solver}
+
+
+def _check_some_weight(sample_weight, rows, part):
+    """Raise ValueError if all those rows weigh 0, by their own weights or by those of their classes."""
+    if sample_weight is not None and not (sample_weight if rows is None else sample_weight[rows]).any():
+        raise ValueError(f"The weights of the {part} samples must contain at least one non-zero number.")
+
+
+def _takes_weights(scorer):
+    """Return whether a scorer can be called with sample weights; scikit-learn's scorers hand them to their metric."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(metric).parameters
+
+
+VALIDATED = ("validation_scores_", "validation_loss_curve_", "best_validation_score_", "best_iter_")
 
 # The attributes that a fit sets or, where they would be an earlier fit's, removes.
 FITTED = (
-    "classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_"
-    " validation_scores_ validation_loss_curve_ best_validation_score_ best_iter_"
-    " _label_kind _activation _activation_slope _steps _stalled _rate _moments"
-).split()
+    *VALIDATED,
+    *"classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_".split(),
+    *"_label_kind _activation _activation_slope _steps _stalled _rate _moments _moments_of".split(),
+)

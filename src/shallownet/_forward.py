@@ -14,6 +14,7 @@ from .kernels.prediction import (
 )
 
 THREAD_OPERATIONS = 4e6  # a prediction with fewer for each thread is done by one
+CALL_OPERATIONS = 2e9  # for each thread in one call of a kernel; Python can react to an interrupt between calls
 LOADING_OPERATIONS = 1e10  # of predictions that could have used threads, before the parallel copy is loaded for them
 
 # The operations of such predictions in this process, by dtype.
@@ -29,13 +30,16 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
         _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
         return out
     arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
-    parts = _parts(2 * n * w1.shape[1] * (w1.shape[0] + w2.shape[1]), n_threads, w1.dtype)
+    operations = 2 * w1.shape[1] * (w1.shape[0] + w2.shape[1])  # of a row
+    parts = _parts(n * operations, n_threads, w1.dtype)
     if parts > 1:
         with threads(parts) as allowed:
             predict, parts = (predict_parallel, parts) if allowed else (predict_serial, 1)
-            predict(0, n, parts, *arguments)
+            for begin, end in _calls(n, operations / parts):
+                predict(begin, end, parts, *arguments)
     else:
-        predict_serial(0, n, 1, *arguments)
+        for begin, end in _calls(n, operations):
+            predict_serial(begin, end, 1, *arguments)
     return out
 
 
@@ -51,6 +55,13 @@ def _parts(operations, n_threads, dtype):
     return parts if done >= LOADING_OPERATIONS else 1
 
 
+def _calls(n, operations):
+    """Yield the ranges of rows, of so many operations each, that a call of a kernel does."""
+    rows = max(1, int(CALL_OPERATIONS / operations))
+    for begin in range(0, n, rows):
+        yield begin, min(begin + rows, n)
+
+
 def hidden_activations(X, coefs, intercepts, activation, slope):
     """Return the hidden layer's output for each row of X, (n, n_hidden)."""
     w1, b1, w2, b2 = _matrices_for(X, coefs, intercepts)
@@ -58,7 +69,8 @@ def hidden_activations(X, coefs, intercepts, activation, slope):
     if sparse.issparse(X):
         _fill_sparse(X, w1, b1, w2, b2, activation, 0, slope, True, out)
         return out
-    hidden_activations_serial(0, len(X), X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, slope, out)
+    for begin, end in _calls(len(X), 2 * w1.size):
+        hidden_activations_serial(begin, end, X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, slope, out)
     return out
 
 
@@ -71,8 +83,10 @@ def _matrices_for(X, coefs, intercepts):
 def _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, hidden, out):
     X = csr_of(X)
     indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
-    arguments = w1, b1, w2, b2, activation, output, slope, hidden, out
-    predict_sparse(X.data.ctypes.data, indptr, indices, *arguments)
+    arguments = w1, b1, w2, b2, activation, output, slope, hidden
+    nonzeros = X.nnz / X.shape[0] + w2.shape[1] + 1
+    for begin, end in _calls(X.shape[0], 2 * nonzeros * w1.shape[1]):
+        predict_sparse(X.data.ctypes.data, indptr[begin : end + 1], indices, *arguments, out[begin:end])
 
 
 def thread_count(n_jobs):

@@ -1,13 +1,17 @@
 """The course of a fit by L-BFGS: scipy's L-BFGS-B over the kernels' loss and gradient."""
 
+import warnings
+
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
 
 def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=None):
-    """Set the network's weights to a minimum of the loss of all its examples; return the loss and iterations.
+    """Set the network's weights to a minimum of the loss of all its examples.
+
+    An interrupt by the user ends the search with a warning, at the weights of the last iteration.
 
     Parameters
     ----------
@@ -18,12 +22,18 @@ def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=N
         scipy prints its iterations.
     after_iteration : callable or None
         Called after each iteration with the loss, the network at its weights; the search ends if it returns True.
+
+    Returns
+    -------
+    loss : float
+    n_iter : int
+        The iterations that were done.
     """
     coefs, intercepts = network.weights()
     shapes = [array.shape for array in coefs + intercepts]
 
     def packed(coefs, intercepts):
-        return np.concatenate([array.ravel() for array in coefs + intercepts])
+        return np.concatenate([array.ravel() for array in coefs + intercepts]).astype(np.float64)
 
     def unpacked(vector):
         arrays, start = [], 0
@@ -35,26 +45,38 @@ def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=N
 
     def loss_and_gradient(vector):
         loss, gradient = network.loss_and_gradient(*unpacked(vector))
-        return loss, packed(*gradient).astype(np.float64)
+        return loss, packed(*gradient)
+
+    start = packed(coefs, intercepts)
+    last, stopped = OptimizeResult(x=start, fun=np.nan, nit=0), False
 
     def callback(intermediate_result):
-        network.set_weights(*unpacked(intermediate_result.x))
-        if after_iteration(float(intermediate_result.fun)):
+        nonlocal last, stopped
+        x, loss = intermediate_result.x.copy(), float(intermediate_result.fun)
+        if after_iteration is not None:
+            network.set_weights(*unpacked(x))
+            stopped = after_iteration(loss)
+        last = OptimizeResult(x=x, fun=loss, nit=last.nit + 1)  # whole at once, whenever an interrupt comes
+        if stopped:
             raise StopIteration
 
-    result = minimize(
-        loss_and_gradient,
-        packed(coefs, intercepts).astype(np.float64),
-        method="L-BFGS-B",
-        jac=True,
-        callback=None if after_iteration is None else callback,
-        options={
-            "maxfun": max_fun,
-            "maxiter": max_iter,
-            "gtol": tol,
-            **_get_additional_lbfgs_options_dict("iprint", 1 if verbose else -1),
-        },
-    )
+    try:
+        result = minimize(
+            loss_and_gradient,
+            start,
+            method="L-BFGS-B",
+            jac=True,
+            callback=callback,
+            options={
+                "maxfun": max_fun,
+                "maxiter": max_iter,
+                "gtol": tol,
+                **_get_additional_lbfgs_options_dict("iprint", 1 if verbose else -1),
+            },
+        )
+        n_iter = result.nit if stopped else _check_optimize_result("lbfgs", result, max_iter)
+    except KeyboardInterrupt:
+        result, n_iter = last, last.nit
+        warnings.warn("Training interrupted by user.", stacklevel=7)
     network.set_weights(*unpacked(result.x))
-    n_iter = _check_optimize_result("lbfgs", result, max_iter)
     return float(result.fun), n_iter

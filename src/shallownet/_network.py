@@ -12,7 +12,7 @@ from .kernels.panels import layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
 
 # the places of what changes from epoch to epoch
-_SEEN, _ORDERED = Plan._fields.index("seen"), Plan._fields.index("ordered")
+_SEEN, _ORDERED, _SKIPPED = (Plan._fields.index(name) for name in ("seen", "ordered", "skipped"))
 _RATE = Settings._fields.index("rate")
 
 UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
@@ -115,7 +115,7 @@ class Network:
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
         self.rows = rows
-        self.forget_losses()
+        self._step, self._losses = 0, np.zeros((1, 2))
         self._X = X  # kept alive: the kernels know only its address
         lay_out = sparse_workspace if self.sparse else dense_workspace
         self._workspace = lay_out(X, s, self.dtype, batch_size, n_threads)
@@ -141,6 +141,7 @@ class Network:
             generator=0,
             seen=0,
             key=self.key,
+            skipped=0,
             **self._workspace.plan,
         )
         self._plan, self._constants = np.array(plan), np.array(self.settings, dtype=np.float64)
@@ -173,6 +174,8 @@ class Network:
     def train_epochs(self, most, order, generator, rate, step, seen=0):
         """Train for one epoch or more, but no more than ``most`` and, if several, not for long.
 
+        A batch whose examples all weigh 0 is left out, as if it were not there.
+
         Parameters
         ----------
         most : int
@@ -196,9 +199,10 @@ class Network:
         settings[_RATE] = rate
         parallel, places = self.pace.next_call(most * n)
         epochs = max(1, places // n)
-        self._losses = np.zeros(epochs + 1)  # and the place that was reached
+        self._step, self._losses = step, np.zeros((epochs + 1, 2))  # the last row is for what was reached
         begin, end = 0, epochs * n
         while True:
+            plan[_SKIPPED] = self._losses[-1, 1]
             stop = self._border(begin, places, end)
             self.pace.record(parallel, stop - begin, self._call(parallel, begin, stop, step))
             begin = stop
@@ -208,12 +212,20 @@ class Network:
 
     def losses_so_far(self):
         """Return the losses of the complete epochs of the last call of ``train_epochs``, which may be interrupted."""
-        epochs = int(self._losses[-1]) // self.n_samples
-        return (self._losses[:epochs] / self.n_samples).tolist()
+        epochs = int(self._losses[-1, 0]) // self.n_samples
+        sums, left_out = self._losses[:epochs].T
+        return (sums / (self.n_samples - left_out)).tolist()
+
+    @property
+    def updates(self):
+        """The number of updates after the last call of ``train_epochs``, which may be interrupted."""
+        reached, skipped = self._losses[-1]
+        epochs, place = divmod(int(reached), self.n_samples)
+        return self._step + epochs * -(-self.n_samples // self.batch_size) + place // self.batch_size - int(skipped)
 
     def forget_losses(self):
         """Let ``losses_so_far`` begin anew."""
-        self._losses = np.zeros(1)
+        self._step, self._losses = self.updates, np.zeros((1, 2))
 
     def _call(self, parallel, *run):
         """Make one kernel call, with threads if they are asked for and allowed; return the seconds that it took."""
@@ -227,7 +239,7 @@ class Network:
         run = self.batch_size, self.n_samples, step, self._losses, parts
         packed = self._addresses, self._sizes, self._plan, self._constants, self.theta
         if (self.dtype, self.sparse, parallel) not in _ready:
-            train(0, 0, *run, *packed)  # compiles, or loads from the cache
+            train(begin, begin, *run, *packed)  # compiles, or loads from the cache
             _ready.add((self.dtype, self.sparse, parallel))
         start = perf_counter()
         train(begin, end, *run, *packed)

@@ -9,7 +9,7 @@ kept, and the other is tried again from time to time.
 from time import perf_counter
 
 CALL_SECONDS = 0.05  # the length of one kernel call
-TRIAL_SECONDS = 0.002  # the length of a call that only looks how fast the other copy is
+TRIAL_SECONDS = 0.002  # the length of a call that only looks how fast a copy is
 RETRY_SECONDS = 0.5  # how long a comparison is trusted
 SMALLEST_STEP = 20_000  # operations; a smaller step is over before a second thread has begun
 WORTH_LOADING = 0.3  # seconds of serial training in this process, before the parallel copy is compiled or loaded
@@ -54,7 +54,7 @@ class Pace:
         other = not best
         if self._measured[best] >= 0 and now - self._measured[other] > RETRY_SECONDS:
             return other, self._places(other, TRIAL_SECONDS, left)
-        return best, self._places(best, CALL_SECONDS, left)
+        return best, self._places(best, CALL_SECONDS if self._measured[best] >= 0 else TRIAL_SECONDS, left)
 
     def _places(self, parallel, seconds, left):
         """Return how many of the examples left take about so long."""

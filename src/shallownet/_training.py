@@ -71,34 +71,20 @@ class Course:
     best_iter: int = 0
     best_weights: tuple | None = None
 
-    def record(self, loss, n_samples, n_steps, watched, n_watched, tol, early_stopping):
-        """Add an epoch; ``watched`` are weights, loss and score on the validation set, ``n_watched`` its number.
-
-        Python heeds an interrupt where it calls and where it loops. Nothing here does either, so that an epoch is
-        recorded with all that belongs to it or not at all.
-        """
-        self.n_iter += 1
-        self.steps += n_steps
-        self.t += n_samples
-        self.loss_curve += [loss]
-        if watched is not None:
-            weights, validation_loss, score = watched
-            self.validation_loss_curve += [validation_loss]
-            self.validation_scores += [score]
-            if early_stopping:
-                self.stalled = self.stalled + 1 if score < self.best_score + tol else 0
-            if score > self.best_score:
-                self.best_score = score
-                self.best_iter = n_watched
-                self.best_weights = weights if early_stopping else None
-        if not early_stopping:
-            self.stalled = self.stalled + 1 if loss > self.best_loss - tol else 0
-            self.best_loss = loss if loss < self.best_loss else self.best_loss
-
     @property
     def loss(self):
         """The loss of the last complete epoch, NaN before the first."""
         return self.loss_curve[-1] if self.loss_curve else np.nan
+
+    def noted(self):
+        """Return what has been noted so far, for ``back_to``."""
+        return self.__dict__.copy(), len(self.loss_curve), len(self.validation_scores)
+
+    def back_to(self, noted):
+        """Forget what was noted later, of an epoch that an interrupt broke off."""
+        values, epochs, looks = noted
+        self.__dict__.update(values)
+        del self.loss_curve[epochs:], self.validation_scores[looks:], self.validation_loss_curve[looks:]
 
 
 @dataclass
@@ -148,9 +134,10 @@ class Training:
         """
         course, network = self.course, self.network
         course.n_iter = 0
+        before, goes_on, self._noted = 0, True, course.noted()
         try:
-            before, goes_on = 0, True
             while goes_on:
+                self._noted = course.noted()
                 network.forget_losses()
                 self.order.shuffle()
                 before = course.n_iter
@@ -162,10 +149,13 @@ class Training:
                     course.steps,
                     course.t,
                 )
+                course.steps = network.updates
                 for loss in losses:
                     goes_on = self._goes_on_after(loss)
         except KeyboardInterrupt:
+            course.back_to(self._noted)
             self._note_epochs_of_interrupted_call(before)
+            course.steps = max(course.steps, network.updates)  # each of them has moved the weights
             warnings.warn("Training interrupted by user.", stacklevel=7)
         if self.early_stopping and course.best_weights is not None:
             network.set_weights(*course.best_weights)
@@ -185,8 +175,11 @@ class Training:
         if not math.isfinite(loss) and not self.early_stopping:
             check_finite(self.network, course.n_iter + 1)
         self._note(loss)
-        if self.early_stopping and not _usable(course):
-            return False
+        if self.validation is not None:
+            watch(self.network, self.validation, course, self.tol, self.verbose, self.early_stopping)
+            if self.early_stopping and not _usable(course):
+                return False
+            self._noted = course.noted()
         self.learning_rate.end_epoch(course.n_iter, course.t)
         if self.after_epoch is not None and self.after_epoch():
             return False
@@ -205,19 +198,16 @@ class Training:
         return False
 
     def _note(self, loss):
-        """Take note of an epoch and its loss, and look at the validation set."""
+        """Take note of an epoch and its loss."""
         course, network = self.course, self.network
+        course.n_iter += 1
+        course.t += network.n_samples
+        course.loss_curve.append(loss)
+        if not self.early_stopping:
+            course.stalled = course.stalled + 1 if loss > course.best_loss - self.tol else 0
+            course.best_loss = min(course.best_loss, loss)
         if self.verbose:
-            print(f"Iteration {course.n_iter + 1}, loss = {loss:.8f}")  # noqa: T201
-        course.record(
-            loss,
-            network.n_samples,
-            -(-network.n_samples // network.batch_size),
-            None if self.validation is None else self._watch(),
-            len(course.validation_scores) + 1,
-            self.tol,
-            self.early_stopping,
-        )
+            print(f"Iteration {course.n_iter}, loss = {loss:.8f}")  # noqa: T201
 
     def _note_epochs_of_interrupted_call(self, before):
         """Take note of the epochs that were done when the user interrupted, ``before`` epochs after the first."""
@@ -237,13 +227,22 @@ class Training:
         self.course.stalled = 0 if not stops else self.course.stalled
         return stops
 
-    def _watch(self):
-        """Return the weights, and loss and score at them on the validation set."""
-        weights = self.network.weights()
-        loss, score = self.validation.look(*weights)
-        if self.verbose:
-            print(f"Validation score: {score:f}")  # noqa: T201
-        return weights, loss, score
+
+def watch(network, validation, course, tol, verbose, early_stopping):
+    """Look at the validation set and keep the best weights."""
+    weights = network.weights()
+    loss, score = validation.look(*weights)
+    course.validation_loss_curve.append(loss)
+    course.validation_scores.append(score)
+    if verbose:
+        print(f"Validation score: {score:f}")  # noqa: T201
+    if early_stopping:
+        course.stalled = course.stalled + 1 if score < course.best_score + tol else 0
+    if score > course.best_score:
+        course.best_score = score
+        course.best_iter = len(course.validation_scores)
+        if early_stopping:
+            course.best_weights = weights
 
 
 def _usable(course):
@@ -251,9 +250,10 @@ def _usable(course):
     loss, score = course.loss_curve[-1], course.validation_scores[-1]
     if not np.isnan(loss) and not np.isnan(score):
         return True
+    kept = "of the best epoch before" if course.best_weights is not None else "of this epoch, the first,"
     warnings.warn(
         f"Training stopped after epoch {course.n_iter}: the loss is {loss} and the validation score {score}. The"
-        " weights of the best epoch before are kept.",
+        f" weights {kept} are kept.",
         ConvergenceWarning,
         stacklevel=8,
     )

@@ -146,6 +146,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     block, steps = plan.shares * plan.rows, -(-n // batch)
     phase, tasks = 0, 0  # so far
+    skipped = plan.skipped
     # the last update, whose loss is known only after it: the next phase begins with noting it
     noted, last_epoch, last_update, last_size, last_weight = True, 0, 0, 0, 1.0
     while begin < end:
@@ -153,7 +154,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         start = place // batch * batch
         size = min(batch, n - start)
         count = min(block, start + size - place)
-        update = step + epoch * steps + start // batch + 1
+        update = step + epoch * steps + start // batch + 1 - skipped
         if place == 0 and plan.generator != 0:
             phase, tasks = phase + 1, tasks + 1
             if team.claim(crew, threads, 0, phase):
@@ -163,7 +164,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         if not noted:
             phase, tasks = phase + 1, tasks + 1
             if team.claim(crew, threads, 0, phase):
-                losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
+                losses[last_epoch, 0] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
                 team.done(crew, threads)
 
         phase, tasks = phase + 1, tasks + plan.shares
@@ -177,15 +178,19 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             continue
 
         weight_sum = weight_of_batch(start, size, order, buffers, plan)
-        if weight_sum == 0.0:
-            continue  # as if the batch were not there
+        if weight_sum == 0.0:  # as if the batch were not there
+            skipped += 1
+            if thread == 0:
+                losses[epoch, 1] += size
+            continue
         phase, tasks = phase + 1, tasks + threads
         rate = rate_of_step(update, plan, settings)
         weights_phase(thread, threads, phase, weight_sum, rate, crew, buffers, sizes, plan, settings)
         team.wait(crew, threads, tasks)
         noted, last_epoch, last_update, last_size, last_weight = False, epoch, update, size, weight_sum
+    losses[len(losses) - 1, 1] = skipped  # each thread knows the same
     if not noted and team.claim(crew, threads, 0, phase + 1):
-        losses[last_epoch] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
+        losses[last_epoch, 0] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
 
 
 @kernel
@@ -215,13 +220,13 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
     """Do what ``train`` does, for sparse X; the weights' phase follows each block of examples."""
     order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
     buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
-    steps = -(-n // batch)
+    steps, skipped = -(-n // batch), names.skipped
     while begin < end:
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
         count = min(names.rows, start + size - place)
-        update = step + epoch * steps + start // batch + 1
+        update = step + epoch * steps + start // batch + 1 - skipped
         fresh, done = place == start, place + count == start + size
         if place == 0 and names.generator != 0:
             shuffle(order, n, generator)
@@ -232,7 +237,10 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
                 addresses, sizes, plan, settings, like,
             )  # fmt: skip
         weight_sum = weight_of_batch(start, size, order, buffers, names) if done else 1.0
-        done = done and weight_sum > 0.0
+        if weight_sum == 0.0:  # as if the batch were not there
+            done = False
+            skipped += 1
+            losses[epoch, 1] += size
         rate = rate_of_step(update, names, constants)
         for part in prange(threads):
             sparse_weights_phase(
@@ -241,22 +249,25 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
             )  # fmt: skip
         begin += count
         if done:
-            losses[epoch] += loss_of_step(update, size, weight_sum, buffers, names, constants)
-    losses[losses.size - 1] = begin
+            losses[epoch, 0] += loss_of_step(update, size, weight_sum, buffers, names, constants)
+    losses[len(losses) - 1, 0] = begin
+    losses[len(losses) - 1, 1] = skipped
 
 
 @serial_and_parallel
 def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, settings, like):
     """Train on the places begin..end of epochs of n places each, in batches; ``step`` updates were done before.
 
-    Add to ``losses[e]`` the loss of each batch of epoch e that was completed, times its size, and set its last number
-    to ``end``: what a call has done is in memory before Python can be interrupted. The order is shuffled at the
-    begin of each epoch if the plan has a generator. Each phase is divided among ``threads`` threads.
+    Add to ``losses[e, 0]`` the loss of each batch of epoch e that was completed, times its size, and to
+    ``losses[e, 1]`` the size of each batch that has no weight, which is left out. Set the last row to ``end`` and to
+    the number of batches left out so far: what a call has done is in memory before Python can be interrupted. The
+    order is shuffled at the begin of each epoch if the plan has a generator. Each phase is divided among ``threads``
+    threads.
     """
     team.begin(pointer_at(plan[TEAM], sizes), max(threads, numbers(plan, PLAN)[SHARES]))
     for thread in prange(threads):
         work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
-    losses[losses.size - 1] = end
+    losses[len(losses) - 1, 0] = end
 
 
 train_serial, train_parallel = train

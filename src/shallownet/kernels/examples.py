@@ -66,10 +66,10 @@ def copy_targets(position, start, stop, order, buffers, plan):
 
 
 @kernel
-def drop_units(before, start, stop, buffers, sizes, plan, dropout):
+def drop_units(first, start, stop, buffers, sizes, plan, dropout):
     """Leave out hidden units of the examples start..stop, and scale the others up by as much. INOUT a1, d1.
 
-    The random number of a unit depends on how many examples the solver has seen, ``before`` and here, and on it.
+    The random number of a unit depends on ``first``, how many examples the solver has seen before, and on the unit.
 
     Reference: N. Srivastava et al., "Dropout" (2014), in its inverted form.
     """
@@ -77,7 +77,7 @@ def drop_units(before, start, stop, buffers, sizes, plan, dropout):
     scale = 1.0 / (1.0 - dropout)
     for j in range(sizes.panels):
         for t in range(start, stop):
-            counter = ((before + t) * sizes.panels + j) * lanes
+            counter = ((first + t) * sizes.panels + j) * lanes
             dropped = uniform(buffers.a1, plan.key, counter) < dropout
             factor = select(dropped, splat(buffers.a1, 0.0), scale)
             place = (j * plan.rows + t) * lanes

@@ -49,7 +49,8 @@ class Plan(NamedTuple):
     of a thread's workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
     an order other than that of the rows; and the data: X by address and strides in bytes, the order by address;
     the addresses of the generator that shuffles the order before each epoch (0: nothing does) and of the team of
-    threads; for dropout the examples seen before the call's first epoch and the key of the random numbers.
+    threads; for dropout the examples seen before the call's first epoch and the key of the random numbers; and the
+    batches without weight before this call, which do not count as updates.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
@@ -74,6 +75,7 @@ class Plan(NamedTuple):
     key: int
     entries: int
     ends: int
+    skipped: int
 
 
 class Settings(NamedTuple):
