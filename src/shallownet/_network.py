@@ -6,10 +6,10 @@ import numpy as np
 
 from ._pace import Pace
 from ._workspace import REGISTER_BYTES, dense_workspace, sparse_workspace, zeros
-from .kernels.compiling import threads
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
 from .kernels.panels import layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
+from .kernels.threads import threads
 
 # the places of what changes from epoch to epoch
 _SEEN, _ORDERED = Plan._fields.index("seen"), Plan._fields.index("ordered")
