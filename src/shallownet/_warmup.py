@@ -67,10 +67,10 @@ def _compile_parallel():
 
 def _report(verbose, what, do, *arguments):
     """Do something and print, if asked, what it compiled and loaded."""
-    compiled, loaded, start = *_counts(), perf_counter()
+    before, start = _counts(), perf_counter()
     do(*arguments)
     if verbose:
-        compiled, loaded = np.subtract(_counts(), (compiled, loaded))
+        compiled, loaded = _counts() - before
         print(  # noqa: T201
             f"{what}: {compiled} functions compiled and {loaded} loaded from the cache"
             f" in {perf_counter() - start:.1f} s",
@@ -81,4 +81,6 @@ def _report(verbose, what, do, *arguments):
 def _counts():
     """Return how many signatures of all entries this process has compiled, and how many it has loaded."""
     statistics = [entry.stats for entry in ENTRIES]
-    return tuple(sum(sum(getattr(s, name).values()) for s in statistics) for name in ("cache_misses", "cache_hits"))
+    return np.array(
+        [sum(sum(getattr(s, name).values()) for s in statistics) for name in ("cache_misses", "cache_hits")]
+    )

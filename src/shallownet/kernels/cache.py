@@ -73,8 +73,8 @@ class Cache(caching.NullCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function for a signature, None if there is no entry that can be used."""
         target_context.refresh()
-        key = sig, target_context.codegen().magic_tuple()
-        name = self._entry(key)
+        key = self._name, sig, target_context.codegen().magic_tuple()
+        name = self._file_of(key)
         for place in places()[0]:
             with suppress(Exception), place as folder:
                 found, payload = pickle.loads(folder.read(name))
@@ -89,16 +89,16 @@ class Cache(caching.NullCache):
         if writable is None:
             _warn_once("found no place to keep its compiled code")
             return
-        key = sig, data.codegen.magic_tuple()
+        key = self._name, sig, data.codegen.magic_tuple()
         try:
             writable.make()
             with writable as folder:
-                folder.write(self._entry(key), dumps((key, data._reduce())))
+                folder.write(self._file_of(key), dumps((key, data._reduce())))
                 _remove_old_states(folder)
         except OSError as error:
             _warn_once(f"could not keep its compiled code in {writable.path} ({error.strerror or error})")
 
-    def _entry(self, key: Any) -> str:
+    def _file_of(self, key: Any) -> str:
         return f"{self._name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:STAMP]}.nbc"
 
 

@@ -110,9 +110,7 @@ class Folder:
         try:
             with open(self._at(unfinished), "xb", opener=self._open) as file:
                 file.write(hashlib.sha256(content).digest() + content)
-            os.replace(
-                self._at(unfinished), self._at(name), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
-            )
+            os.replace(self._at(unfinished), self._at(name), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         except BaseException:
             self.remove(unfinished)
             raise
