@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import shallownet
 
 PACKAGE = Path(shallownet.__file__).parent
-SECONDS = 300  # that a process may take
+SECONDS = 200  # that a process may take
 
 # Trains, or only packs weights, and prints what came of it and how it was compiled.
 JOB = """
@@ -54,6 +55,7 @@ def start(job, *arguments, package=PACKAGE, before="", **environment):
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -62,13 +64,21 @@ def finish(process, package=PACKAGE):
     try:
         out, err = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        kill_family(process)
         out, err = process.communicate()
         raise AssertionError(f"the process hangs\n{out}{err}") from None
     assert process.returncode == 0, err
     report = json.loads(out.splitlines()[-1])
     assert Path(report["file"]).parent == package
     return {**report, "stderr": err}
+
+
+def kill_family(process):
+    """Kill a process of ``start`` and those that it started, which hold its output open."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 class Copy:

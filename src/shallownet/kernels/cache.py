@@ -68,7 +68,7 @@ class Cache(caching.NullCache):
     def cache_path(self) -> str | None:
         """The folder that new entries go to, None if there is none."""
         _, writable = places()
-        return writable and writable.path
+        return None if writable is None else writable.path
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function for a signature, None if there is no entry that can be used."""
