@@ -45,11 +45,15 @@ print(json.dumps({
 """
 
 
-def start(job, *arguments, package=PACKAGE, before="", **environment):
-    """Start a Python process with the package in that folder; None removes a variable of the environment."""
+def start(job, *arguments, package=PACKAGE, **environment):
+    """Start a Python process on a text or a file, with the package in that folder.
+
+    None removes a variable of the environment.
+    """
+    program = [str(job)] if isinstance(job, Path) else ["-c", job]
     variables = {**os.environ, "PYTHONPATH": f"{package.parent}{os.pathsep}{Path(__file__).parent}", **environment}
     return subprocess.Popen(
-        [sys.executable, "-c", before + job, *arguments],
+        [sys.executable, *program, *arguments],
         env={name: value for name, value in variables.items() if value is not None},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -93,7 +97,7 @@ class Copy:
         """Start JOB."""
         # Python's own cache of bytecode looks at time and size of a file
         settings = {"NUMBA_CACHE_DIR": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1", **environment}
-        return start(JOB, what, dtype, package=self.package, before=before, **settings)
+        return start(before + JOB, what, dtype, package=self.package, **settings)
 
     def run(self, what, dtype="float32", before="", **environment):
         """Run JOB and return its report."""
