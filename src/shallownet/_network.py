@@ -244,5 +244,7 @@ class Network:
 
 
 def matrices(coefs, intercepts, dtype):
-    """Return W1, b1, W2, b2 as contiguous arrays of a dtype."""
-    return tuple(np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair)
+    """Return W1, b1, W2, b2 as contiguous arrays of a dtype, writable as all that kernels are compiled for."""
+    pairs = zip(coefs, intercepts, strict=True)
+    arrays = (np.ascontiguousarray(array, dtype) for pair in pairs for array in pair)
+    return tuple(array if array.flags.writeable else array.copy() for array in arrays)
