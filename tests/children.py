@@ -45,8 +45,8 @@ print(json.dumps({
 """
 
 
-def start(job, *arguments, package=PACKAGE, **environment):
-    """Start a Python process on a text or a file, with the package in that folder.
+def start(job, *arguments, package=PACKAGE, stdin=False, **environment):
+    """Start a Python process on a text or a file, with the package in that folder; it gets input if ``stdin``.
 
     None removes a variable of the environment.
     """
@@ -57,7 +57,7 @@ def start(job, *arguments, package=PACKAGE, **environment):
         env={name: value for name, value in variables.items() if value is not None},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )
