@@ -77,11 +77,14 @@ def test_a_process_keeps_the_code_that_it_has_imported(copy):
     edit = f"""
 import shallownet, pathlib
 path = pathlib.Path({str(copy.package / "kernels" / "panels.py")!r})
-path.write_text(path.read_text().replace("= w1[f, h]", "= w1[f, h] * 2"))
+old = path.read_text()
+new = old.replace("lanes)] = w2[", "lanes)] = -w2[")
+assert new != old
+path.write_text(new)
 """
     assert copy.run("pack", before=edit)["compiled"] == PACKED
     process = copy.start("pack")
-    assert "AssertionError" in process.communicate()[1]  # the weights are doubled: no entry of the other state ran
+    assert "AssertionError" in process.communicate()[1]  # the new code ran, which packs other weights
     assert process.returncode
 
 
