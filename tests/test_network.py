@@ -16,6 +16,7 @@ from shallownet._workspace import shares_of, zeros
 @pytest.fixture
 def limit(monkeypatch):
     monkeypatch.setattr(_forward, "thread_limit", lambda: 6)
+    monkeypatch.setattr(_forward, "fair_share", lambda: 6)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ MOST_LINES = 350  # of a room, its docstrings aside
 
 # From the lowest floor to the highest; a room imports only from floors below its own.
 KERNEL_FLOORS = [
-    {"linking"},
+    {"folders", "linking", "threads"},
+    {"cache"},
     {"compiling"},
     {"lanes"},
     {"arithmetic"},
@@ -38,6 +39,7 @@ FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"_forward", "_training", "_lbfgs"},
     {"_fitting"},
     {"_classifier"},
+    {"_warmup"},
     {"__init__", "plotting"},
     {"_main_data", "_main_progress", "_main_pictures"},
     {"_main_job"},
@@ -167,5 +169,5 @@ def test_import_compiles_nothing_and_starts_nothing(tmp_path):
 
 
 def test_public_names():
-    assert sorted(shallownet.__all__) == ["ShallowNetClassifier", "__version__"]
+    assert sorted(shallownet.__all__) == ["ShallowNetClassifier", "__version__", "warmup"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", shallownet.__version__)

@@ -2,5 +2,6 @@
 
 from ._classifier import ShallowNetClassifier
 from ._version import __version__
+from ._warmup import warmup
 
-__all__ = ["ShallowNetClassifier", "__version__"]
+__all__ = ["ShallowNetClassifier", "__version__", "warmup"]

@@ -172,7 +172,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     n_jobs : int or None, default=None
         The most threads to use. None and -1 mean all that Numba may use (the environment variable
-        NUMBA_NUM_THREADS). The result does not depend on it.
+        NUMBA_NUM_THREADS) or, where that is not set, no more than OMP_NUM_THREADS, and one in a worker of a pool
+        of processes. The result does not depend on it.
 
     Attributes
     ----------

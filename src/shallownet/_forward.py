@@ -5,13 +5,13 @@ from scipy import sparse
 
 from ._network import matrices
 from ._sparse_data import csr_of
-from .kernels.compiling import thread_limit, threads
 from .kernels.prediction import (
     hidden_activations_serial,
     predict_parallel,
     predict_serial,
     predict_sparse,
 )
+from .kernels.threads import fair_share, thread_limit, threads
 
 THREAD_OPERATIONS = 4e6  # a prediction with fewer for each thread is done by one
 CALL_OPERATIONS = 2e9  # for each thread in one call of a kernel; Python can react to an interrupt between calls
@@ -91,7 +91,6 @@ def _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, hidden, out):
 
 def thread_count(n_jobs):
     """Return the number of threads that ``n_jobs`` asks for, in joblib's sense, and that Numba allows."""
-    limit = thread_limit()
     if n_jobs is None:
-        return limit
-    return max(1, min(limit, n_jobs if n_jobs > 0 else limit + 1 + n_jobs))
+        return fair_share()
+    return max(1, min(thread_limit(), n_jobs) if n_jobs > 0 else fair_share() + 1 + n_jobs)

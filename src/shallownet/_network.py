@@ -6,10 +6,10 @@ import numpy as np
 
 from ._pace import Pace
 from ._workspace import REGISTER_BYTES, dense_workspace, sparse_workspace, zeros
-from .kernels.compiling import threads
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
 from .kernels.panels import layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
+from .kernels.threads import threads
 
 # the places of what changes from epoch to epoch
 _SEEN, _ORDERED, _SKIPPED = (Plan._fields.index(name) for name in ("seen", "ordered", "skipped"))
@@ -258,7 +258,7 @@ class Network:
 
 
 def matrices(coefs, intercepts, dtype, sizes=None):
-    """Return W1, b1, W2, b2 as contiguous arrays of a dtype.
+    """Return W1, b1, W2, b2 as contiguous arrays of a dtype, writable as all that kernels are compiled for.
 
     Parameters
     ----------
@@ -279,4 +279,4 @@ def matrices(coefs, intercepts, dtype, sizes=None):
     shapes = [array.shape for array in (w1, b1, w2, b2)]
     if shapes != [(features, hidden), (hidden,), (hidden, outputs), (outputs,)]:
         raise ValueError(f"Coefficients and intercepts of the shapes {shapes} do not make up a network.")
-    return w1, b1, w2, b2
+    return tuple(array if array.flags.writeable else array.copy() for array in (w1, b1, w2, b2))

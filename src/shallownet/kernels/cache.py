@@ -1,0 +1,167 @@
+"""The cache of compiled code on disk.
+
+An entry holds the machine code of one function for one signature and processor. Its name begins with a stamp of all
+that the code depends on: the content of every compiled source, the versions of the package, of Python and of the
+compiler, and the compiler's settings. So neither an edit, an upgrade nor a downgrade runs stale code, and several
+versions can share a folder. (Numba's own cache looks at the one file that holds the function, and numbers its
+files, so that two processes that compile at once can put one's code under the other's number.)
+
+What cannot be read is compiled again, what cannot be written is left; neither is an error of the user's.
+"""
+
+import hashlib
+import os
+import pickle
+import sys
+import warnings
+from contextlib import suppress
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import numpy
+from numba.core import caching, config
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+from numba.misc.appdirs import AppDirs
+
+from .folders import Folder, UnsafeError, trusted_users, user
+
+STATES_KEPT = 8  # states of sources and versions that share a folder: those used last
+SETTINGS = "OPT LOOP_VECTORIZE SLP_VECTORIZE BOUNDSCHECK DEBUGINFO_DEFAULT LLVM_REFPRUNE_PASS".split()
+STAMP = 16  # digits
+
+
+def source_stamp(package: Any) -> str:
+    """Return a digest of all that compiled code depends on, but for its signature and processor.
+
+    ``package`` is the folder of the package, a path or a resource; the stamp is empty if it shows no sources.
+    """
+    rooms = package.joinpath("kernels")
+    sources = [path for path in rooms.iterdir() if path.name.endswith((".py", ".pyc"))] if rooms.is_dir() else []
+    if not sources:
+        return ""
+    versions = [numba.__version__, llvmlite.__version__, numpy.__version__, str(sys.implementation.cache_tag)]
+    settings = [f"{name}={getattr(config, name, None)}" for name in SETTINGS]
+    digest = hashlib.sha256("\0".join([*versions, getattr(sys, "abiflags", ""), *settings]).encode())
+    version = package.joinpath("_version.py")
+    for path in [*sorted(sources, key=lambda path: path.name), *([version] if version.is_file() else [])]:
+        content = path.read_bytes()
+        digest.update(f"\0{path.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:STAMP]
+
+
+# taken when the package is imported: an edit after that is not what this process compiles
+_STAMP = source_stamp(resources.files(__name__.partition(".")[0]))
+
+
+class Cache(caching.NullCache):
+    """The cache of one function, as Numba's dispatcher expects it."""
+
+    def __init__(self, function: Any) -> None:
+        self._name = f"{_STAMP}-{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder that new entries go to, None if there is none."""
+        _, writable = places()
+        return None if writable is None else writable.path
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled function for a signature, None if there is no entry that can be used."""
+        target_context.refresh()
+        key = self._name, sig, target_context.codegen().magic_tuple()
+        name = self._file_of(key)
+        for place in places()[0]:
+            with suppress(Exception), place as folder:
+                found, payload = pickle.loads(folder.read(name))
+                if found == key:
+                    folder.touch(name)
+                    return CompileResult._rebuild(target_context, *payload)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function, if there is a place for it."""
+        _, writable = places()
+        if writable is None:
+            _warn_once("found no place to keep its compiled code")
+            return
+        key = self._name, sig, data.codegen.magic_tuple()
+        try:
+            writable.make()
+            with writable as folder:
+                folder.write(self._file_of(key), dumps((key, data._reduce())))
+                _remove_old_states(folder)
+        except OSError as error:
+            _warn_once(f"could not keep its compiled code in {writable.path} ({error.strerror or error})")
+
+    def _file_of(self, key: Any) -> str:
+        return f"{self._name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:STAMP]}.nbc"
+
+
+def _remove_old_states(folder: Folder) -> None:
+    """Remove the entries of all states but those used last; a process that still needs one compiles again."""
+    uses = folder.last_uses()
+    last: dict[str, float] = {}
+    for name, used in uses.items():
+        last[name[:STAMP]] = max(used, last.get(name[:STAMP], 0.0))
+    kept = {_STAMP, *sorted(last, key=last.__getitem__)[-STATES_KEPT:]}
+    for name in uses:
+        if name[:STAMP] not in kept:
+            folder.remove(name)
+
+
+@cache
+def places() -> tuple[list[Folder], Folder | None]:
+    """Return the folders to read entries from, in order, and the one to write them to.
+
+    Those that can only be read, say of an image that root has made, come before the first that can be written.
+    """
+    readable: list[Folder] = []
+    for base in _bases() if _STAMP else []:
+        own = _folder_in(base, user())
+        can_write = own.make()
+        others = [_folder_in(base, other) for other in trusted_users() - {user()}]
+        for folder in [own, *others]:
+            try:
+                with folder:
+                    readable.append(folder)
+            except UnsafeError:
+                if folder is own and config.CACHE_DIR and base == os.path.abspath(config.CACHE_DIR):
+                    _warn_once(f"does not keep its compiled code in {own.path}, where another user can write")
+            except OSError:
+                pass
+        if can_write and own in readable:
+            return readable, own
+    return readable, None
+
+
+def _bases() -> list[str]:
+    """Return where a folder of entries may be: what the user chose, beside the sources, the user's own cache."""
+    chosen = [os.path.abspath(config.CACHE_DIR)] if config.CACHE_DIR else []
+    sources = Path(__file__).parent
+    beside = [str(sources / "__pycache__")] if sources.is_dir() else []
+    home = AppDirs(appname="shallownet", appauthor=False).user_cache_dir
+    return [*chosen, *beside, *([home] if os.path.isabs(home) else [])]
+
+
+def _folder_in(base: str, owner: int | None) -> Folder:
+    return Folder(os.path.join(base, "shallownet" if owner is None else f"shallownet-{owner}"))
+
+
+_warned = False
+
+
+def _warn_once(what: str) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"shallownet {what}. Code that is not kept is compiled again in each process; set the environment"
+            " variable NUMBA_CACHE_DIR to a folder of your own that can be written.",
+            UserWarning,
+            stacklevel=2,
+        )
