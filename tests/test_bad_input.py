@@ -222,7 +222,7 @@ def test_class_weights_that_are_no_weights(weights, fit_fails):
 def test_validation_set_without_weight(fit_fails):
     fit_fails(
         (X, Y, (np.arange(len(Y)) == 0).astype(float)),
-        "The validation set has no sample with a weight above 0",
+        "The weights of the validation samples must contain at least one non-zero number",
         early_stopping=True,
     )
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from ._callbacks import Hooks
 from ._fitting import FITTED, Fit
-from ._forward import hidden_activations, predict_proba, thread_count
+from ._forward import hidden_activations, predict_proba
 from ._labels import SINGLE, classes_of, labels_of
 from ._parameters import Parameters
 from ._sparse_data import sound
@@ -20,6 +20,8 @@ from .kernels.activations import ACTIVATIONS
 from .kernels.loss import OUTPUTS
 
 TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
+
+FEW_NUMBERS = 10_000  # a BLAS uses threads for more
 
 
 class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
@@ -483,7 +485,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             ACTIVATIONS[self._activation],
             OUTPUTS[self.out_activation_],
             self._activation_slope,
-            thread_count(self.n_jobs),
+            self.n_jobs,
         )
         if np.isnan(probabilities.sum()):
             raise ValueError(TOO_LARGE)
@@ -581,6 +583,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             return False
         if X.ndim != 2 or len(X) == 0 or X.shape[1] != self.n_features_in_ or X.dtype != self.coefs_[0].dtype:
             return False
+        if X.size < FEW_NUMBERS:
+            return math.isfinite(np.vdot(X, X))  # which warns of nothing, and so needs no errstate around it
         with np.errstate(over="ignore", invalid="ignore"):
             return math.isfinite(X.sum())
 

@@ -217,8 +217,6 @@ class Fit:
         return self._watched(self.X[rows], labels, targets[rows], weights), train_rows
 
     def _watched(self, X, y, targets, sample_weight):
-        if sample_weight is not None and not sample_weight.any():
-            raise ValueError("The validation set has no sample with a weight above 0.")
         scoring = self.estimator.scoring
         if scoring in (None, "loss"):
             scorer = scoring

@@ -21,7 +21,7 @@ LOADING_OPERATIONS = 1e10  # of predictions that could have used threads, before
 _without_threads: dict = {}
 
 
-def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
+def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
     """Return the probabilities of each row of X: (n, 2) for one logistic output, else (n, n_outputs)."""
     n = X.shape[0]
     w1, b1, w2, b2 = _matrices_for(X, coefs, intercepts)
@@ -31,7 +31,7 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
         return out
     arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
     operations = 2 * w1.shape[1] * (w1.shape[0] + w2.shape[1])  # of a row
-    parts = _parts(n * operations, n_threads, w1.dtype)
+    parts = _parts(n * operations, n_jobs, w1.dtype)
     if parts > 1:
         with threads(parts) as allowed:
             predict, parts = (predict_parallel, parts) if allowed else (predict_serial, 1)
@@ -43,12 +43,14 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_threads):
     return out
 
 
-def _parts(operations, n_threads, dtype):
+def _parts(operations, n_jobs, dtype):
     """Return among how many threads to divide a prediction.
 
     The parallel copy is compiled, or loaded from the cache, only once there has been work enough to repay it.
     """
-    parts = min(n_threads, int(operations / THREAD_OPERATIONS))
+    if operations < 2 * THREAD_OPERATIONS:  # not worth to ask how many threads there are
+        return 1
+    parts = min(thread_count(n_jobs), int(operations / THREAD_OPERATIONS))
     if parts < 2:
         return 1
     done = _without_threads[dtype] = _without_threads.get(dtype, 0) + operations

@@ -272,11 +272,9 @@ def matrices(coefs, intercepts, dtype, sizes=None):
     ValueError
         If the shapes are not those of one network: the kernels do not look at them.
     """
-    w1, b1, w2, b2 = (
-        np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair
-    )
-    features, hidden, outputs = (*w1.shape, *w2.shape[1:]) if sizes is None else sizes
-    shapes = [array.shape for array in (w1, b1, w2, b2)]
+    arrays = [np.ascontiguousarray(array, dtype) for pair in zip(coefs, intercepts, strict=True) for array in pair]
+    shapes = [array.shape for array in arrays]
+    features, hidden, outputs = (*shapes[0], *shapes[2][1:]) if sizes is None else sizes
     if shapes != [(features, hidden), (hidden,), (hidden, outputs), (outputs,)]:
         raise ValueError(f"Coefficients and intercepts of the shapes {shapes} do not make up a network.")
-    return tuple(array if array.flags.writeable else array.copy() for array in (w1, b1, w2, b2))
+    return [array if array.flags.writeable else array.copy() for array in arrays]
