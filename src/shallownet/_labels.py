@@ -12,7 +12,7 @@ SINGLE, MULTILABEL, SPARSE_MULTILABEL = "single", "multilabel", "sparse-multilab
 def classes_of(y):
     """Return the sorted classes of y and its kind."""
     check_classification_targets(y)
-    if type_of_target(y, input_name="y").startswith("multilabel"):
+    if y.ndim == 2 and type_of_target(y, input_name="y").startswith("multilabel"):
         return np.arange(y.shape[1]), SPARSE_MULTILABEL if sparse.issparse(y) else MULTILABEL
     return np.unique(column_or_1d(y)), SINGLE
 
