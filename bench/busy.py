@@ -12,41 +12,53 @@ from tables import comparison, spread
 from timing import seconds_of
 from variants import classifiers, fit
 
-SHAPE = Shape(50_000, 54, 100, 7, 200)
-FIT_SECONDS = 1.0  # without load
+SHAPES = [Shape(50_000, 54, 100, 7, 200), Shape(1797, 64, 100, 10, 200), Shape(5_000, 28, 16, 2, 32)]
+FIT_SECONDS = 0.7  # without load
 BUSY_SECONDS = 1.5  # of load, in the look at its end
 AFTER_SECONDS = 3.0
-NAME, RETURN = "a fit under load", "seconds until both threads are used again"
+RETURN = "seconds until both threads are used again"
 
 
 def measure(options, progress):
-    progress("a busy machine")
-    problem = make_problem(SHAPE, "float32")
+    entries = {}
+    for shape in SHAPES[: 1 if options.quick else None]:
+        progress(f"a busy machine, {shape}")
+        fits = fits_of(shape, options.threads)
+        epochs = epochs_of(fits[OURS], options.shorter * FIT_SECONDS)
+        fits["one thread"](epochs)
+        entries[str(shape)] = {"seconds": under_load(fits, epochs, options), "others": None}
+    fit_large = fits_of(SHAPES[0], options.threads)[OURS]
+    epochs = epochs_of(fit_large, FIT_SECONDS)
+    returns = [seconds_to_return(fit_large, epochs, options.threads) for _ in range(min(3, options.rounds))]
+    return entries | {RETURN: {"seconds": {"both threads": returns}, "others": None}}
+
+
+def fits_of(shape, threads):
+    """Return two fits of any number of epochs, by all threads and by one."""
+    problem = make_problem(shape, "float32")
 
     def fitting(threads):
-        model = classifiers(SHAPE.n_hidden, threads, batch_size=SHAPE.batch_size)[OURS]
+        model = classifiers(shape.n_hidden, threads, batch_size=shape.batch_size)[OURS]
         return lambda epochs: fit(model, problem.X, problem.y, epochs)
 
-    several, alone = fitting(options.threads), fitting(1)
-    epochs = epochs_of(several, options.shorter * FIT_SECONDS)
-    alone(epochs)
-    runs = {OURS: several, "one thread": alone}
-    seconds = {name: [] for name in runs}
+    return {OURS: fitting(threads), "one thread": fitting(1)}
+
+
+def under_load(fits, epochs, options):
+    """Return the seconds of an epoch of each fit while other processes keep the CPUs busy."""
+    seconds = {name: [] for name in fits}
     with others_busy(options.threads):
         for i in range(min(5, options.rounds)):
-            for name in list(runs)[:: 1 if i % 2 else -1]:
-                seconds[name].append(seconds_of(runs[name], epochs) / epochs)
-    returns = [seconds_to_return(several, epochs, options.threads) for _ in range(min(3, options.rounds))]
-    return {
-        NAME: {"seconds": seconds, "others": None},
-        RETURN: {"seconds": {"both threads": returns}, "others": None},
-    }
+            for name in list(fits)[:: 1 if i % 2 else -1]:
+                seconds[name].append(seconds_of(fits[name], epochs) / epochs)
+    return seconds
 
 
 def epochs_of(run, seconds):
     """Return how many epochs take about so long, after a fit that has loaded both copies of the kernel."""
-    run(50)
-    return max(3, round(50 * seconds / seconds_of(run, 50)))
+    run(3)
+    run(max(3, round(3 * seconds / seconds_of(run, 3))))
+    return max(3, round(10 * seconds / seconds_of(run, 10)))
 
 
 @contextmanager
@@ -103,7 +115,7 @@ def seconds_to_return(run, epochs, threads):
 
 
 def first_pair(calls, ended):
-    """Return the seconds from the end of the load to the first of two parallel calls in a row; None if there is none."""
+    """Return the seconds from the end of the load to the first of two parallel calls in a row, or None."""
     if not ended:
         return None
     after = [call for call in calls if call[0] > ended[0]]
@@ -112,13 +124,14 @@ def first_pair(calls, ended):
 
 
 def section(entries):
+    loaded = {name: entry for name, entry in entries.items() if name != RETURN}
     returns = entries[RETURN]["seconds"]["both threads"]
     return "\n\n".join(
         [
             "## A busy machine",
-            "Two other processes keep both CPUs busy. A fit that may use both threads, beside one that may not, under the"
-            " same load:",
-            comparison({str(SHAPE): entries[NAME]}, ["x one thread"], "shape", "{:.3g}", unit="ms an epoch"),
+            "As many other processes as threads keep the CPUs busy. A fit that may use all threads, beside one that may"
+            " use one, under the same load:",
+            comparison(loaded, ["x one thread"], "shape", "{:.3g}", unit="ms an epoch"),
             f"{RETURN[0].upper()}{RETURN[1:]} in a running fit after the others end: {spread(returns, '{:.2f}')} s.",
         ]
     )

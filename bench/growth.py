@@ -97,5 +97,3 @@ def draw(entries, axes):
             axes.loglog(np.array(sizes) / sizes[0], 1e3 * np.array(seconds), "o-", label=label)
     axes.set(xlabel="size, times the smallest", ylabel="ms an epoch")
     axes.legend()
-
-

@@ -5,6 +5,7 @@ from time import perf_counter
 
 import numba
 import numpy as np
+
 from shallownet.kernels.arithmetic import total
 from shallownet.kernels.blocks import add_outer_pair, store_block, zero_block
 from shallownet.kernels.lanes import WIDE, keep, lane_count, load, pointer, splat, store

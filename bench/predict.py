@@ -50,7 +50,10 @@ def fitted(like, threads):
 
     from shallownet import ShallowNetClassifier
 
-    X, y = _rows(1_000, "float32" if getattr(like, "dtype", None) == np.float32 else "float64"), np.arange(1_000) % CLASSES
+    X, y = (
+        _rows(1_000, "float32" if getattr(like, "dtype", None) == np.float32 else "float64"),
+        np.arange(1_000) % CLASSES,
+    )
     if hasattr(like, "columns"):
         X = type(like)(X, columns=like.columns)
     models = {
@@ -78,7 +81,7 @@ def section(entries):
     return "\n\n".join(
         [
             "## Prediction",
-            f"`predict_proba` of {FEATURES} features by {HIDDEN} hidden units for {CLASSES} classes, all checks included.",
+            f"`predict_proba` of {FEATURES} features, {HIDDEN} hidden units and {CLASSES} classes, all checks included.",
             comparison(entries, ["x MLPClassifier"], "rows", template="{:.3g}", words=words),
         ]
     )

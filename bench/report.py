@@ -44,7 +44,9 @@ def markdown(results, only=None):
     text += [f"{name} is skipped: {reason}." for name, reason in results["skipped"].items()]
     for part in sorted(parts, key=lambda name: list(PARTS).index(name.partition(", ")[0])):
         text += [section(part, parts[part]), note(parts[part], machine)]
-    found = [f"{part}, {name}: {figure}" for part in parts for name in parts[part] for figure in marked(parts[part][name])]
+    found = [
+        f"{part}, {name}: {figure}" for part in parts for name in parts[part] for figure in marked(parts[part][name])
+    ]
     if found:
         text.append("**Regressed by a quarter or more since the run before:** " + "; ".join(found) + ".")
     return "\n\n".join(text) + "\n"
@@ -64,7 +66,9 @@ def note(entries, machine):
     loaded = {name: entry["others"] for name, entry in entries.items() if (entry.get("others") or 0) >= QUIET}
     if loaded:
         worst = max(loaded.values())
-        words += f" **Other processes used up to {worst:.2f} CPUs, so these are not to be relied on: {'; '.join(loaded)}.**"
+        words += (
+            f" **Other processes used up to {worst:.2f} CPUs, so these are not to be relied on: {'; '.join(loaded)}.**"
+        )
     return words
 
 

@@ -91,18 +91,34 @@ def rows(entry):
         ]
     yield [PYTHON, f"{1e6 * seconds[PYTHON]:.2f}", "", "", "", ""]
     total, least = sum(seconds[name] for name in entry["work"]), sum(entry["least"].values())
-    operations, size = (sum(counts[what] for counts in entry["work"].values()) / 1e3 for what in ("operations", "bytes"))
+    operations, size = (
+        sum(counts[what] for counts in entry["work"].values()) / 1e3 for what in ("operations", "bytes")
+    )
     share = f"{100 * least / total:.0f} %"
-    yield ["sum of the parts, without Python", f"{1e6 * total:.2f}", f"{operations:,.0f}", f"{size:,.0f}", f"{1e6 * least:.2f}", share]
-    yield ["a step within a fit, one thread", f"{1e6 * seconds[KERNELS]:.2f}", "", "", "", f"{100 * least / seconds[KERNELS]:.0f} %"]
+    yield [
+        "sum of the parts, without Python",
+        f"{1e6 * total:.2f}",
+        f"{operations:,.0f}",
+        f"{size:,.0f}",
+        f"{1e6 * least:.2f}",
+        share,
+    ]
+    yield [
+        "a step within a fit, one thread",
+        f"{1e6 * seconds[KERNELS]:.2f}",
+        "",
+        "",
+        "",
+        f"{100 * least / seconds[KERNELS]:.0f} %",
+    ]
 
 
 def section(entries):
     header = ["part", "us a step", "thousand operations", "thousand bytes", "least us", "share of the limit"]
     text = [
         "## The roofline of a step, float32, one thread",
-        "The least time is that of the operations at the rate of multiply-adds in registers, or that of the bytes at the"
-        " rate of a plain pass over as much memory as they lie in, whichever is longer, both measured on one thread in"
+        "The least time is that of the operations at the rate of multiply-adds in registers, or that of the bytes at"
+        " the rate of a plain pass over as much memory as they lie in, whichever is longer, both measured on one thread in"
         f" the same run. An exponential or a logarithm counts {ELEMENTARY} operations; what only fills up lanes counts"
         " none. Adam reads a gradient, and reads and writes a weight and its two moments. Shuffling and Python come"
         " once an epoch, and are divided among its steps.",

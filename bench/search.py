@@ -24,7 +24,11 @@ def measure(options, progress):
     iris = load_iris(return_X_y=True)
     entries = {}
     for name, run, arguments in (
-        (f"GridSearchCV, {_candidates()} candidates x {FOLDS} folds, digits", grid_search, (X / 16, y, options.threads)),
+        (
+            f"GridSearchCV, {_candidates()} candidates x {FOLDS} folds, digits",
+            grid_search,
+            (X / 16, y, options.threads),
+        ),
         (f"cross_val_score, {REPEATS} repeats of {IRIS_FOLDS} folds, iris", cross_validation, iris),
     ):
         progress(name)
@@ -77,9 +81,7 @@ def _candidates():
 
 
 def section(entries):
-    words = {
-        "scores, both": lambda entry: " and ".join(f"{100 * score:.2f} %" for score in entry["scores"].values())
-    }
+    words = {"scores, both": lambda entry: " and ".join(f"{100 * score:.2f} %" for score in entry["scores"].values())}
     return "\n\n".join(
         [
             "## Searching",

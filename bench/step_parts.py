@@ -6,6 +6,7 @@ import numba
 import numpy as np
 from limits import best_seconds
 from peers import initial_weights
+
 from shallownet._network import Network
 from shallownet._order import Order
 from shallownet._training import Training
@@ -27,7 +28,15 @@ from shallownet.kernels.updates import ADAM
 from shallownet.kernels.weights import add_gradient, update_weights
 
 # in the order of a step; each is timed as what it adds to those before
-PREFIX = ["copy of rows", "hidden product", "activation", "output layer", "output activation and loss", "delta", "gradient"]
+PREFIX = [
+    "copy of rows",
+    "hidden product",
+    "activation",
+    "output layer",
+    "output activation and loss",
+    "delta",
+    "gradient",
+]
 COPY, HIDDEN, ACTIVATION, OUTPUT, LOSS, DELTA, GRADIENT = range(len(PREFIX))
 SETTINGS = Settings(0.0, 1e-4, 0.0, 0.9, 0.999, 1e-8, 1e-7, 0.0, 0.0)
 
@@ -108,9 +117,7 @@ class Parts:
         shares = Plan(*plan).shares
         count = shape.batch_size // shares
         packed = network._addresses, network._sizes, plan, network._constants, network.theta
-        ends = [
-            best_seconds(run_until, last, shape.n_samples, count, *packed) * shares for last in range(len(PREFIX))
-        ]
+        ends = [best_seconds(run_until, last, shape.n_samples, count, *packed) * shares for last in range(len(PREFIX))]
         parts = dict(zip(PREFIX, np.diff(ends, prepend=0.0).tolist(), strict=True))
         parts["update"] = best_seconds(run_update, shape.batch_size, *packed)
         parts["shuffling"] = best_seconds(run_shuffle, shape.n_samples, network._sizes, plan) / self.steps

@@ -9,9 +9,9 @@ def table(header, rows):
 
 
 def spread(values, template="{:.1f}"):
-    """Return the median with the smallest and the largest."""
+    """Return the median with the smallest and the largest, if there are several."""
     median, low, high = (template.format(number) for number in summary(values).values())
-    return f"{median} ({low} .. {high})"
+    return f"{median} ({low} .. {high})" if len(values) > 1 else median
 
 
 def figure(entry, name, template="{:.1f}", scale=1.0):

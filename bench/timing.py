@@ -83,7 +83,7 @@ def times_lasting(call, seconds):
     times = 1
     while (taken := seconds_of(repeated(call, times))) < seconds / 4:
         times *= 4
-    return max(1, round(times * seconds / taken))
+    return max(1, round(times * min(1, seconds / taken)))
 
 
 def epochs_lasting(fit, seconds):

@@ -1,4 +1,6 @@
-"""The training of all contenders, per epoch, on the shapes of the comparison: their speed, and what they have learned."""
+"""The training of all contenders on the shapes of the comparison: their speed, and what they have learned."""
+
+from statistics import median
 
 from figures import OURS, ratios, summary
 from peers import PEERS, ShallowNet, quality
@@ -49,7 +51,9 @@ def learning(model, problem, options):
 
 
 def speed_table(entries):
-    return comparison(entries, COLUMNS, "samples x features -> hidden units -> classes, batch", "{:.3g}", unit="ms an epoch")
+    return comparison(
+        entries, COLUMNS, "samples x features -> hidden units -> classes, batch", "{:.3g}", unit="ms an epoch"
+    )
 
 
 def rate_table(entries, dtype):
@@ -59,7 +63,7 @@ def rate_table(entries, dtype):
         rates = [entry["operations"] / s for s in entry["seconds"][OURS]]
         shares = [100 * a / b for a, b in zip(rates, entry["peaks"]["gemm"], strict=True)]
         giga = [[rate / 1e9 for rate in some] for some in (rates, *entry["peaks"].values())]
-        rows.append([name, *(spread(some, "{:.0f}") for some in giga), spread(shares, "{:.0f}") + " %"])
+        rows.append([name, *(spread(some, "{:.0f}") for some in giga), spread(shares, "{:.0f} %")])
     return table(["shape", "shallownet, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm}, one thread", f"share of {gemm}"], rows)
 
 
@@ -72,40 +76,39 @@ def work_table(entries):
 def _learned(found):
     if found is None:
         return ""
-    words = spread if len(found["loss"]) > 1 else lambda values, template: template.format(*values)
-    return words(found["loss"], "{:.4f}") + ", " + words([100 * a for a in found["accuracy"]], "{:.1f}") + " %"
+    return spread(found["loss"], "{:.4f}") + ", " + spread([100 * a for a in found["accuracy"]], "{:.1f} %")
 
 
 def gap_beyond_spread(entries):
-    """Return the shapes on which our losses or accuracies are outside the range of MLPClassifier's over the seeds."""
+    """Return the shapes on which our median loss or accuracy is outside the range of MLPClassifier's over the seeds."""
     return [shape for shape, entry in entries.items() if _apart(entry["learned"])]
 
 
 def _apart(learned):
-    if "MLPClassifier" not in learned:
+    ours, theirs = learned[OURS], learned.get("MLPClassifier", {"loss": []})
+    if len(theirs["loss"]) < 2:
         return False
-    ours, theirs = learned[OURS], learned["MLPClassifier"]
-    ranges = {name: summary(theirs[name]) for name in theirs}
-    medians = {name: summary(ours[name])["median"] for name in ours}
-    return any(not ranges[name]["min"] <= medians[name] <= ranges[name]["max"] for name in medians)
+    return any(not min(theirs[name]) <= median(ours[name]) <= max(theirs[name]) for name in ours)
 
 
 def section(entries, dtype):
     gap = gap_beyond_spread(entries)
-    verdict = f"Outside the range of MLPClassifier's seeds: {'; '.join(gap)}." if gap else (
-        "The median of shallownet's lies within the range of MLPClassifier's seeds in each row."
+    verdict = (
+        f"Outside the range of MLPClassifier's seeds: {'; '.join(gap)}."
+        if gap
+        else ("The median of shallownet's lies within the range of MLPClassifier's seeds in each row.")
     )
     return "\n\n".join(
         [
             f"## Training, {dtype}",
             "How many times faster than each peer, per epoch.",
             speed_table(entries),
-            "The rate of the matrix products of an epoch, beside that of a 2048 x 2048 matrix product by NumPy's BLAS in"
-            " the same alternation.",
+            "The rate of the matrix products of an epoch, beside that of a 2048 x 2048 matrix product by NumPy's BLAS"
+            " in the same alternation.",
             rate_table(entries, dtype),
             f"The same work: mean cross-entropy of the training examples and accuracy on held-out ones after"
-            f" {QUALITY_EPOCHS} epochs, for shallownet and MLPClassifier with {SEEDS} seeds each, for the others from the"
-            f" weights of the first of them. {verdict}",
+            f" {QUALITY_EPOCHS} epochs, for shallownet and MLPClassifier with {SEEDS} seeds each, for the others from"
+            f" the weights of the first of them. {verdict}",
             work_table(entries),
         ]
     )

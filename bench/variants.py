@@ -19,9 +19,9 @@ ACTIVATIONS = ["relu", "tanh", "logistic"]
 def measure(options, progress):
     entries = {}
     progress("sparse X")
-    entries[
-        "Adam, {samples:,} x {features:,}, {nonzeros} nonzeros a row, an epoch".format(**SPARSE)
-    ] = compare_sparse(options)
+    entries["Adam, {samples:,} x {features:,}, {nonzeros} nonzeros a row, an epoch".format(**SPARSE)] = compare_sparse(
+        options
+    )
     progress("L-BFGS")
     entries[f"L-BFGS, digits, {EVALUATIONS} evaluations at most"] = compare_lbfgs(options)
     for rows in FULL_BATCH_ROWS[: 1 if options.quick else None]:
