@@ -17,7 +17,7 @@ from environment import describe
 from peers import PEERS
 from report import PARTS
 from shapes import SHAPES, Shape
-from timing import limited
+from timing import Patience, limited
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,6 +26,7 @@ def main(arguments):
     options = parsed(arguments)
     machine = describe()
     found, start = {}, perf_counter()
+    Patience.left = 0.0 if options.quick else Patience.left
     with limited(options.threads):
         for part in options.parts:
             found |= measured(part, options, {key: machine[key] for key in ("date", "commit", "versions")})
