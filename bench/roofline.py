@@ -118,8 +118,8 @@ def section(entries):
     text = [
         "## The roofline of a step, float32, one thread",
         "The least time is that of the operations at the rate of multiply-adds in registers, or that of the bytes at"
-        " the rate of a plain pass over as much memory as they lie in, whichever is longer, both measured on one thread in"
-        f" the same run. An exponential or a logarithm counts {ELEMENTARY} operations; what only fills up lanes counts"
+        " the rate of a plain pass over as much memory as they lie in, whichever is longer, both measured on one thread"
+        f" in the same run. An exponential or a logarithm counts {ELEMENTARY} operations; what only fills up lanes counts"
         " none. Adam reads a gradient, and reads and writes a weight and its two moments. Shuffling and Python come"
         " once an epoch, and are divided among its steps.",
     ]
