@@ -24,36 +24,36 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(arguments):
     options = parsed(arguments)
-    machine = describe()
-    found, start = {}, perf_counter()
+    machine, start = describe(), perf_counter()
+    results = store.load(options.output or RESULTS)
+    done = set()
     Patience.left = 0.0 if options.quick else Patience.left
     with limited(options.threads):
         for part in options.parts:
-            found |= measured(part, options, {key: machine[key] for key in ("date", "commit", "versions")})
+            name, entries = measured(part, options, machine)
+            settings = {"threads": options.threads, "rounds": options.rounds}
+            new = {"machine": machine, "settings": settings, "skipped": options.skipped, "parts": {name: entries}}
+            results = store.merged(results, new)
+            done.add(name)
+            if options.output:
+                store.save(options.output, results)
     progress(f"{perf_counter() - start:.0f} s in all")
-    settings = {"threads": options.threads, "rounds": options.rounds}
-    new = {"machine": machine, "settings": settings, "skipped": options.skipped, "parts": found}
-    stored = store.load(options.output or RESULTS)
-    if options.output is None:
-        earlier = stored if stored is not None and store.comparable(stored, new) else None
-        print(report.markdown(new if earlier is None else store.merged(earlier, new), only=set(found)))
-        return
-    results = store.merged(stored, new)
-    store.save(options.output, results)
-    report.write(results, options.output)
-    if options.output == RESULTS and options.threads == 2:
+    print(report.markdown(results, only=done))
+    if options.output:
+        report.write(store.load(options.output), options.output)
+        progress(f"written: {options.output}")
+    if options.output == RESULTS:
         report.quote(results)
-    print(report.markdown(results, only=set(found)))
-    progress(f"written: {options.output}")
 
 
-def measured(part, options, run):
-    """Return {name: entries} of a part, each entry with the run that it comes from."""
+def measured(part, options, machine):
+    """Return the name under which a part is stored, and its entries, each with the run that it comes from."""
     start = perf_counter()
     entries = PARTS[part].measure(options, progress)
     progress(f"{part}: {perf_counter() - start:.0f} s")
+    run = {key: machine[key] for key in ("date", "commit", "versions")}
     name = f"{part}, {options.dtype}" if part in report.BY_DTYPE else part
-    return {name: {key: entry | {"run": run} for key, entry in entries.items()}}
+    return name, {key: entry | {"run": run} for key, entry in entries.items()}
 
 
 def parsed(arguments):

@@ -119,9 +119,9 @@ def section(entries):
         "## The roofline of a step, float32, one thread",
         "The least time is that of the operations at the rate of multiply-adds in registers, or that of the bytes at"
         " the rate of a plain pass over as much memory as they lie in, whichever is longer, both measured on one thread"
-        f" in the same run. An exponential or a logarithm counts {ELEMENTARY} operations; what only fills up lanes counts"
-        " none. Adam reads a gradient, and reads and writes a weight and its two moments. Shuffling and Python come"
-        " once an epoch, and are divided among its steps.",
+        f" in the same run. An exponential or a logarithm counts {ELEMENTARY} operations; what only fills up lanes"
+        " counts none. Adam reads a gradient, and reads and writes a weight and its two moments. Shuffling and Python"
+        " come once an epoch, and are divided among its steps.",
     ]
     for name, entry in entries.items():
         text += [f"**{name}**", table(header, list(rows(entry)))]
