@@ -30,9 +30,10 @@ def main(arguments):
     Patience.left = 0.0 if options.quick else Patience.left
     with limited(options.threads):
         for part in options.parts:
+            skipped = options.skipped = {}
             name, entries = measured(part, options, machine)
             settings = {"threads": options.threads, "rounds": options.rounds}
-            new = {"machine": machine, "settings": settings, "skipped": options.skipped, "parts": {name: entries}}
+            new = {"machine": machine, "settings": settings, "skipped": {name: skipped}, "parts": {name: entries}}
             results = store.merged(results, new)
             done.add(name)
             if options.output:
@@ -86,7 +87,6 @@ def parsed(arguments):
     options.shapes = options.shapes or SHAPES
     options.rounds = options.rounds or (3 if options.quick else 7)
     options.shorter = 1 / 3 if options.quick else 1  # than usual: the time of one measurement
-    options.skipped = {}
     return options
 
 

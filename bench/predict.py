@@ -81,7 +81,7 @@ def section(entries):
     return "\n\n".join(
         [
             "## Prediction",
-            f"`predict_proba` of {FEATURES} features, {HIDDEN} hidden units and {CLASSES} classes, all checks included.",
+            f"`predict_proba` of {FEATURES} features, {HIDDEN} hidden units, {CLASSES} classes, all checks included.",
             comparison(entries, ["x MLPClassifier"], "rows", template="{:.3g}", words=words),
         ]
     )

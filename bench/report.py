@@ -41,9 +41,9 @@ def markdown(results, only=None):
         f"{machine['cpu']}, {machine['system']}. {versions(machine)}. {settings['rounds']} alternations, of which each"
         " figure is the median (minimum .. maximum), or fewer where one takes seconds.",
     ]
-    text += [f"{name} is skipped: {reason}." for name, reason in results["skipped"].items()]
     for part in sorted(parts, key=lambda name: list(PARTS).index(name.partition(", ")[0])):
         text += [section(part, parts[part]), note(parts[part], machine)]
+        text += [f"{name} is skipped: {reason}." for name, reason in results["skipped"].get(part, {}).items()]
     found = [
         f"{part}, {name}: {figure}" for part in parts for name in parts[part] for figure in marked(parts[part][name])
     ]

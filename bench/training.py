@@ -18,7 +18,7 @@ def measure(options, progress):
     obstacles = {peer.name: peer.obstacle() for peer in PEERS}
     peers = [peer for peer in PEERS if not obstacles[peer.name]]
     contenders = [ShallowNet] + [peer for peer in peers if options.peers is None or peer.name.lower() in options.peers]
-    options.skipped |= {name: reason for name, reason in obstacles.items() if reason}
+    options.skipped.update({name: reason for name, reason in obstacles.items() if reason})
     entries = {}
     for shape in options.shapes:
         progress(f"training, {options.dtype}, {shape}")
