@@ -82,6 +82,7 @@ def section(entries):
             f"The time of an epoch over one size, the others as in {BASE}; a slope of 1 on logarithmic axes is"
             " proportional, and what a step and an epoch cost at any size makes it less.",
             table(["growing", "from", "to", "slope"], rows),
+            "![An epoch over each size, on logarithmic axes](growth.png)",
             "All threads beside one, where a step has more than 10 million operations:",
             comparison(threads, ["x one thread"], "shape", "{:.3g}", unit="ms an epoch"),
         ]
