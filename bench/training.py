@@ -8,7 +8,7 @@ from shapes import make_problem
 from tables import comparison, spread, table
 from timing import Peak, contest, epochs_lasting
 
-QUALITY_EPOCHS = 10  # after which losses and accuracies are compared
+QUALITY_EPOCHS = 5  # after which losses and accuracies are compared
 SEEDS = 3  # of which the spread of losses and accuracies is taken
 SECONDS = 0.3  # of one measurement
 COLUMNS = ["x MLPClassifier", "x torch", "x torch.compile", "x JAX", "x the best framework"]
