@@ -99,8 +99,7 @@ def test_the_products_of_the_roofline_are_those_of_the_shape():
     assert sum(products) - intercepts == shape.operations * 200 / 1000
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 def test_the_parts_of_a_step_are_run(dtype):
     from shapes import Shape, make_problem
     from step_parts import Parts
