@@ -65,10 +65,8 @@ def note(entries, machine):
     words += "".join(f" With {other}." for other in sorted(changed))
     loaded = {name: entry["others"] for name, entry in entries.items() if (entry.get("others") or 0) >= QUIET}
     if loaded:
-        worst = max(loaded.values())
-        words += (
-            f" **Other processes used up to {worst:.2f} CPUs, so these are not to be relied on: {'; '.join(loaded)}.**"
-        )
+        which = "this part is" if len(loaded) == len(entries) else f"these are ({'; '.join(loaded)})"
+        words += f" **Other processes used up to {max(loaded.values()):.2f} CPUs: {which} not to be relied on.**"
     return words
 
 

@@ -114,11 +114,7 @@ def section(entries, dtype):
     )
 
 
-def fastest_ratios(entries):
-    """Return {shape: (median x MLPClassifier, median x the best framework)}, None where it was not measured."""
-    names = "x MLPClassifier", "x the best framework"
-    found = {shape: ratios(entry) for shape, entry in entries.items()}
-    return {
-        shape: tuple(summary(each[name])["median"] if name in each else None for name in names)
-        for shape, each in found.items()
-    }
+def spreads(entries, name):
+    """Return the summary of a ratio for each shape, None where it was not measured."""
+    found = {shape: ratios(entry).get(name) for shape, entry in entries.items()}
+    return {shape: values and summary(values) for shape, values in found.items()}

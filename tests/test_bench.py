@@ -159,3 +159,19 @@ def test_a_problem_has_its_shape():
     assert set(np.unique(problem.y)) == {0, 1}
     with pytest.raises(ValueError, match="is no shape"):
         Shape.parse("50x4")
+
+
+def test_the_pictures_are_of_the_results(tmp_path):
+    from growth import draw
+    from matplotlib.figure import Figure
+    from pictures import draw_speed
+
+    axes = Figure().subplots()
+    draw_speed({"a": entry([1.0, 1.0], MLPClassifier=[2.0, 4.0]), "b": entry([1.0], torch=[3.0], JAX=[5.0])}, axes)
+    assert [patch.get_width() for patch in axes.patches] == [2.0, 2.0]  # from 1 to the medians 3 and 3
+    assert {text.get_text() for text in axes.texts} == {"3.0"}
+
+    axes = Figure().subplots()
+    draw({f"samples: {size}": entry([size / 1e6]) | {"size": size} for size in (1000, 100, 10)}, axes)
+    assert list(axes.lines[0].get_xdata()) == [1, 10, 100]
+    assert axes.get_legend().get_texts()[0].get_text() == "samples, slope 1.00"
