@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from time import process_time
 
 import numpy as np
 
@@ -27,6 +28,16 @@ class Shapes:
     def time_fit(self, name, dtype):
         shape = self.problem.shape
         fitted(self.problem.X, self.problem.y, shape.n_hidden, self.epochs, batch_size=shape.batch_size)
+
+
+class OneThread(Shapes):
+    """The CPU time of one thread: other processes hardly change it, so it shows what a change of the kernels costs."""
+
+    timer = process_time
+
+    def time_fit(self, name, dtype):
+        shape = self.problem.shape
+        fitted(self.problem.X, self.problem.y, shape.n_hidden, self.epochs, batch_size=shape.batch_size, n_jobs=1)
 
 
 class _Epochs:
