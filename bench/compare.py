@@ -15,11 +15,9 @@ import report
 import store
 from environment import describe
 from peers import PEERS
-from report import PARTS
+from report import PARTS, RESULTS
 from shapes import SHAPES, Shape
 from timing import Patience, limited
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments):

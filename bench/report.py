@@ -1,4 +1,7 @@
-"""The report of all stored results, its pictures, and what the README quotes of it."""
+"""The report of all stored results, its pictures, and what the README quotes of it.
+
+python bench/report.py writes them anew from what is stored, without measuring anything.
+"""
 
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import planar
 import predict
 import roofline
 import search
+import store
 import training
 import variants
 from figures import marked
@@ -28,6 +32,7 @@ PARTS = {
 }
 BY_DTYPE = {"training", "start"}  # stored by dtype
 
+RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
@@ -103,3 +108,9 @@ def excerpt(results, entries):
             "![The same as bars](bench/results/speed.png)",
         ]
     )
+
+
+if __name__ == "__main__":
+    stored = store.load(RESULTS)
+    write(stored, RESULTS)
+    quote(stored)
