@@ -11,7 +11,29 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-EPOCHS = 20  # enough for both copies of the kernel, serial and parallel, to be compiled
+from load import OthersLoad
+from tables import figure, table
+
+EPOCHS = 20
+STATES = {"empty": "an empty cache", "filled": "a filled cache"}
+PARTS = {"process": "whole process, s", "beyond_imports": "beyond the imports of scikit-learn and Numba, s"}
+
+
+def measure(options, progress):
+    """Start pairs of processes; they wait for nothing, so the load by others is told but no round is repeated."""
+    progress("first fit of a process")
+    load = OthersLoad()
+    pairs = [start_seconds(options.dtype, options.threads) for _ in range(min(3, options.rounds))]
+    others = load.cpus()
+    return {
+        words: {"seconds": {part: [pair[state][part] for pair in pairs] for part in PARTS}, "others": others}
+        for state, words in STATES.items()
+    }
+
+
+def section(entries, dtype):
+    rows = [[name, *(figure(entry, part, "{:.2f}") for part in PARTS)] for name, entry in entries.items()]
+    return "\n\n".join([f"## The first fit of a process, {dtype}", table(["with", *PARTS.values()], rows)])
 
 
 def start_seconds(dtype, threads):

@@ -3,13 +3,15 @@
 A peer is made for a problem and a number of threads, and then, off the clock, converts the examples to its own
 kind of array. ``fit(epochs)`` trains a new network and returns its weights as NumPy arrays: W1 (n_features,
 n_hidden), b1, W2 (n_hidden, n_outputs), b2. All start from the same initial weights, shuffle the examples in each
-epoch, keep each epoch's loss, and never stop early.
+epoch, keep each epoch's loss, and never stop early. ``obstacle`` says why a peer cannot take part, or "".
 """
 
 import math
+import os
 import warnings
 from importlib.util import find_spec
 from itertools import pairwise
+from shutil import which
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -21,10 +23,14 @@ ALPHA = 1e-4  # L2 penalty; divided by the batch size it is the weight decay of 
 SEED = 0
 
 
-class _ScikitLearnPeer:
-    """A classifier with the parameters of MLPClassifier; it draws the initial weights by itself."""
+class _Peer:
+    @classmethod
+    def obstacle(cls):
+        return "" if find_spec(cls.package) else "not installed"
 
-    extra_parameters = {}
+
+class _ScikitLearnPeer(_Peer):
+    """A classifier with the parameters of MLPClassifier; it draws the initial weights by itself."""
 
     def __init__(self, problem, threads):
         self.X, self.y = problem.X, problem.y
@@ -33,13 +39,12 @@ class _ScikitLearnPeer:
             "batch_size": problem.shape.batch_size,
             "alpha": ALPHA,
             "learning_rate_init": RATE,
-            "random_state": SEED,
             "tol": 0,
             "n_iter_no_change": math.inf,
         }
 
-    def fit(self, epochs):
-        model = self.classifier(max_iter=epochs, **self.parameters)
+    def fit(self, epochs, seed=SEED):
+        model = self.classifier(max_iter=epochs, **self.parameters | {"random_state": seed})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(self.X, self.y)
@@ -70,7 +75,7 @@ class MLP(_ScikitLearnPeer):
         self.classifier = MLPClassifier
 
 
-class Torch:
+class Torch(_Peer):
     """Eager PyTorch: examples preloaded as a tensor, permuted once an epoch, the fused Adam."""
 
     name = "torch"
@@ -90,6 +95,10 @@ class Torch:
         else:
             self.y = torch.from_numpy(problem.y)
             self.loss = torch.nn.functional.cross_entropy
+
+    def loss_of(self, model):
+        """Return the function of a batch that an epoch calls."""
+        return lambda X, y: self.loss(model(X), y)
 
     def fit(self, epochs):
         torch, shape = self.torch, self.shape
@@ -114,6 +123,7 @@ class Torch:
             eps=EPSILON,
             fused=True,
         )
+        loss_of = self.loss_of(model)
         loss_curve = []
         for _ in range(epochs):
             order = torch.randperm(shape.n_samples)
@@ -123,7 +133,7 @@ class Torch:
             y_batches = self.y[order].split(shape.batch_size)
             for X, y in zip(X_batches, y_batches, strict=True):
                 optimizer.zero_grad()
-                loss = self.loss(model(X), y)
+                loss = loss_of(X, y)
                 loss.backward()
                 optimizer.step()
                 epoch_loss += loss.detach() * len(X)
@@ -131,7 +141,34 @@ class Torch:
         return tuple(weight.detach().numpy() for weight in weights)
 
 
-class Jax:
+class TorchCompile(Torch):
+    """The same with forward and backward propagation compiled by torch.compile."""
+
+    name = "torch.compile"
+
+    @classmethod
+    def obstacle(cls):
+        compiler = os.environ.get("CXX") or which("g++") or which("clang++") or which("cl")
+        return super().obstacle() or ("" if compiler else "needs a C++ compiler, and there is none")
+
+    def __init__(self, problem, threads):
+        super().__init__(problem, threads)
+        torch, loss = self.torch, self.loss
+
+        def loss_of_batch(W1, b1, W2, b2, X, y):
+            hidden = torch.relu(torch.nn.functional.linear(X, W1, b1))
+            return loss(torch.nn.functional.linear(hidden, W2, b2), y)
+
+        # compiled once and given the weights, as a new model would be compiled anew; a short last batch is a shape
+        # of its own
+        self.compiled = torch.compile(loss_of_batch, dynamic=False)
+
+    def loss_of(self, model):
+        weights = list(model.parameters())
+        return lambda X, y: self.compiled(*weights, X, y)
+
+
+class Jax(_Peer):
     """JAX with the whole epoch, a scan over its batches, in one compiled call, and Adam by hand."""
 
     name = "JAX"
@@ -215,11 +252,7 @@ def initial_weights(problem):
 
 
 OURS = ShallowNet
-PEERS = [MLP, Torch, Jax]
-
-
-def installed(peer):
-    return find_spec(peer.package) is not None
+PEERS = [MLP, Torch, TorchCompile, Jax]
 
 
 def quality(weights, problem):

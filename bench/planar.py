@@ -7,7 +7,10 @@ exercise, with one example a column.
 import warnings
 
 import numpy as np
+from figures import OURS
 from sklearn.exceptions import ConvergenceWarning
+from tables import comparison
+from timing import contest
 
 UPDATES = 10_000
 RATE = 1.2
@@ -15,15 +18,30 @@ N_HIDDEN = 4
 SEED = 2
 
 
-def flower(n_per_class=200):
-    """Return the points of the flower, (2 * n_per_class, 2), and their classes."""
-    random_state = np.random.RandomState(1)
-    points = []
-    for label in range(2):
-        t = np.linspace(label * 3.12, (label + 1) * 3.12, n_per_class) + random_state.randn(n_per_class) * 0.2
-        r = 4 * np.sin(4 * t) + random_state.randn(n_per_class) * 0.2
-        points.append(np.column_stack([r * np.sin(t), r * np.cos(t)]))
-    return np.concatenate(points), np.repeat([0, 1], n_per_class)
+def measure(options, progress):
+    """Time both, after half of the updates as warm-up: later the rate of 1.2 makes rounding errors grow."""
+    from shallownet.datasets import planar_flower
+
+    progress("planar flower")
+    X, y = planar_flower()
+    fits = {OURS: fit_ours, "NumPy loop": fit_numpy}
+    cost = {name: fit(X, y, UPDATES // 2) for name, fit in fits.items()}
+    entry = contest({name: lambda fit=fit: fit(X, y) for name, fit in fits.items()}, options.rounds)
+    return {"400 points, 4 tanh units": entry | {"cost": cost}}
+
+
+def section(entries):
+    words = {
+        f"cost after {UPDATES // 2:,} updates, both": lambda entry: " and ".join(
+            f"{cost:.9f}" for cost in entry["cost"].values()
+        )
+    }
+    return "\n\n".join(
+        [
+            f"## The planar flower, {UPDATES:,} full-batch updates, float64",
+            comparison(entries, ["x NumPy loop"], "data", scale=1e3, template="{:.0f}", words=words),
+        ]
+    )
 
 
 def fit_ours(X, y, updates=UPDATES):

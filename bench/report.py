@@ -1,187 +1,116 @@
-"""The report of a comparison: figures from seconds, tables from figures, regressions marked."""
+"""The report of all stored results, its pictures, and what the README quotes of it.
 
+python bench/report.py writes them anew from what is stored, without measuring anything.
+"""
+
+from pathlib import Path
+
+import busy
+import first_fit
+import growth
+import pictures
+import planar
+import predict
+import roofline
+import search
+import store
+import training
+import variants
+from figures import marked
 from load import QUIET
-from timing import summary
 
-OURS = "shallownet"
-REGRESSION = 0.75  # of the previous figure: below this it is marked
-FRAMEWORKS = ("torch", "JAX")
+PARTS = {
+    "training": training,
+    "planar": planar,
+    "start": first_fit,
+    "predict": predict,
+    "search": search,
+    "variants": variants,
+    "growth": growth,
+    "busy": busy,
+    "roofline": roofline,
+}
+BY_DTYPE = {"training", "start"}  # stored by dtype
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
 
-def markdown(results, previous=None):
-    """Return the report as Markdown; ``previous`` are the results of an earlier run, or None."""
+def markdown(results, only=None):
+    """Return the report as Markdown, of all parts or of those named."""
     settings, machine = results["settings"], results["machine"]
-    same_cpu = previous is not None and previous["machine"]["cpu"] == machine["cpu"]
-    cells = _Cells(figures(results), figures(previous) if same_cpu else {})
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    parts = [
-        f"# Speed beside the peers, {settings['dtype']}, {settings['threads']} threads",
-        f"{machine['date']}, commit {machine['commit']}. {machine['cpu']}, {machine['system']}. {versions}."
-        f" {settings['rounds']} alternations; each figure is their median (minimum .. maximum).",
+    parts = {name: entries for name, entries in results["parts"].items() if only is None or name in only}
+    text = [
+        f"# Speed, {settings['threads']} threads",
+        f"{machine['cpu']}, {machine['system']}. {versions(machine)}. {settings['rounds']} alternations, of which each"
+        " figure is the median (minimum .. maximum), or fewer where one takes seconds.",
     ]
-    if results["skipped"]:
-        parts.append("\n".join(f"{name}: not installed, skipped." for name in results["skipped"]))
-    parts += [
-        "## Training",
-        "How many times faster than each peer, per epoch. A shape is samples x features -> hidden units ->"
-        " classes, batch size.",
-        _ratio_table(results, cells),
-        "## The machine",
-        f"The rate of the matrix products of an epoch, beside that of {_gemm(settings)}: a 2048 x 2048 matrix"
-        " product by NumPy's BLAS, in the same alternation.",
-        _rate_table(results, cells),
-        "## The same work",
-        "Mean cross-entropy of the training examples and accuracy on held-out ones, after 10 epochs from the same"
-        " initial weights. The orders of the examples differ, except between shallownet and MLPClassifier.",
-        _work_table(results),
+    for part in sorted(parts, key=lambda name: list(PARTS).index(name.partition(", ")[0])):
+        text += [section(part, parts[part]), note(parts[part], machine)]
+        text += [f"{name} is skipped: {reason}." for name, reason in results["skipped"].get(part, {}).items()]
+    found = [
+        f"{part}, {name}: {figure}" for part in parts for name in parts[part] for figure in marked(parts[part][name])
     ]
-    if "planar" in results:
-        parts += ["## The planar flower, 10,000 full-batch updates, float64", _planar_table(results, cells)]
-    if "start" in results:
-        parts += ["## The first fit of a process", _start_table(results, cells)]
-    parts.append(_load_note(results))
-    if not same_cpu and previous is not None:
-        parts.append("The previous results are of another processor, so no figure is marked.")
-    elif cells.marked:
-        parts.append(f"**Regressed by a quarter or more since {previous['machine']['date']}:** {cells.marked}.")
-    return "\n\n".join(parts) + "\n"
+    if found:
+        text.append("**Regressed by a quarter or more since the run before:** " + "; ".join(found) + ".")
+    return "\n\n".join(text) + "\n"
 
 
-def figures(results):
-    """Return {name: summary} of all figures of a run, each a rate or a ratio or, in "seconds ...", a time."""
-    found = {}
-    for entry in results["shapes"]:
-        shape, seconds = entry["shape"], entry["epoch_seconds"]
-        ours = seconds[OURS]
-        for peer in seconds:
-            if peer != OURS:
-                found[f"{shape}: x {peer}"] = summary([b / a for a, b in zip(ours, seconds[peer], strict=True)])
-        if all(peer in seconds for peer in FRAMEWORKS):
-            best = [min(times) for times in zip(*(seconds[peer] for peer in FRAMEWORKS), strict=True)]
-            found[f"{shape}: x the best of {' and '.join(FRAMEWORKS)}"] = summary(
-                [b / a for a, b in zip(ours, best, strict=True)]
-            )
-        rates = [entry["operations"] / s for s in ours]
-        found[f"{shape}: rate"] = summary(rates)
-        for threads, peak in entry["gemm_rates"].items():
-            found[f"{shape}: gemm, {threads}"] = summary(peak)
-            found[f"{shape}: share, {threads}"] = summary([a / b for a, b in zip(rates, peak, strict=True)])
-    if "planar" in results:
-        seconds = results["planar"]["seconds"]
-        found["planar: x NumPy"] = summary([b / a for a, b in zip(seconds[OURS], seconds["NumPy"], strict=True)])
-    for state in ("empty", "filled") if "start" in results else ():
-        for part in ("process", "beyond_imports"):
-            found[f"seconds, {state}, {part}"] = summary([start[state][part] for start in results["start"]])
-    return found
+def section(part, entries):
+    name, _, dtype = part.partition(", ")
+    return PARTS[name].section(entries, *([dtype] if dtype else []))
 
 
-class _Cells:
-    """Formats figures for tables, with what they were where they have regressed."""
-
-    def __init__(self, found, earlier):
-        self.found = found
-        self.earlier = earlier
-        self._marked = []
-
-    @property
-    def marked(self):
-        return "; ".join(self._marked)
-
-    def __call__(self, name, template="{:.1f}", scale=1.0):
-        if name not in self.found:
-            return ""
-        now = self.found[name]
-        median, low, high = (template.format(now[key] * scale) for key in ("median", "min", "max"))
-        text = f"{median} ({low} .. {high})"
-        if name in self.earlier:
-            before = self.earlier[name]["median"]
-            gain = before / now["median"] if name.startswith("seconds") else now["median"] / before
-            if gain <= REGRESSION:
-                text += f" **was {template.format(before * scale)}**"
-                self._marked.append(name)
-        return text
+def note(entries, machine):
+    """Return when a part was measured, and whether the machine was quiet."""
+    runs = sorted({f"{run['date']}, commit {run['commit']}" for run in (entry["run"] for entry in entries.values())})
+    words = "Measured " + "; ".join(runs) + "."
+    changed = {versions(entry["run"]) for entry in entries.values()} - {versions(machine)}
+    words += "".join(f" With {other}." for other in sorted(changed))
+    loaded = {name: entry["others"] for name, entry in entries.items() if (entry.get("others") or 0) >= QUIET}
+    if loaded:
+        which = "this part is" if len(loaded) == len(entries) else f"these are ({'; '.join(loaded)})"
+        words += f" **Other processes used up to {max(loaded.values()):.2f} CPUs: {which} not to be relied on.**"
+    return words
 
 
-def _load_note(results):
-    parts = results["shapes"] + ([results["planar"]] if "planar" in results else [])
-    others = [part["others"] for part in parts]
-    if None in others:
-        return "The load by other processes is not known on this system."
-    note = f"In the rounds that count, other processes used at most {max(others):.2f} CPUs."
-    if max(others) < QUIET:
-        return note
-    loaded = [part.get("shape", "the planar flower") for part in parts if part["others"] >= QUIET]
-    return f"**{note} The machine was not quiet, and the figures are not to be relied on: {'; '.join(loaded)}.**"
+def versions(holder):
+    return ", ".join(f"{name} {number}" for name, number in holder["versions"].items())
 
 
-def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def write(results, folder):
+    """Write the report and the pictures into a folder."""
+    (folder / "report.md").write_text(markdown(results))
+    pictures.draw_all(results, folder)
 
 
-def _peers(results):
-    return [peer for peer in results["shapes"][0]["epoch_seconds"] if peer != OURS]
+def quote(results, readme=README):
+    """Put the training table and the picture between the two marks in the README."""
+    entries = results["parts"].get("training, float32")
+    if not entries:
+        return
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{excerpt(results, entries)}\n{END}{after}", encoding="utf-8")
 
 
-def _ratio_table(results, cells):
-    columns = [f"x {peer}" for peer in _peers(results)]
-    if all(peer in _peers(results) for peer in FRAMEWORKS):
-        columns.append(f"x the best of {' and '.join(FRAMEWORKS)}")
-    rows = []
-    for entry in results["shapes"]:
-        milliseconds = summary(entry["epoch_seconds"][OURS])["median"] * 1e3
-        figures = [cells(f"{entry['shape']}: {column}") for column in columns]
-        rows.append([entry["shape"], f"{milliseconds:.2f}", *figures])
-    return _table(["shape", f"{OURS}, ms an epoch", *columns], rows)
-
-
-def _rate_table(results, cells):
-    all_threads, one = f"{results['settings']['threads']} threads", "1 threads"
-    gemm = _gemm(results["settings"])
-    rows = []
-    for entry in results["shapes"]:
-        shape = entry["shape"]
-        rows.append(
-            [
-                shape,
-                cells(f"{shape}: rate", "{:.0f}", 1e-9),
-                cells(f"{shape}: gemm, {all_threads}", "{:.0f}", 1e-9),
-                cells(f"{shape}: gemm, {one}", "{:.0f}", 1e-9),
-                cells(f"{shape}: share, {all_threads}", "{:.0f} %", 100),
-            ]
-        )
-    header = ["shape", f"{OURS}, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm} on one thread", f"share of {gemm}"]
-    return _table(header, rows)
-
-
-def _gemm(settings):
-    return "sgemm" if settings["dtype"] == "float32" else "dgemm"
-
-
-def _work_table(results):
-    names = [OURS, *_peers(results)]
-    rows = [
-        [entry["shape"]]
-        + [f"{entry['learned'][n]['loss']:.4f}, {100 * entry['learned'][n]['accuracy']:.1f} %" for n in names]
-        for entry in results["shapes"]
-    ]
-    return _table(["shape", *names], rows)
-
-
-def _planar_table(results, cells):
-    seconds, cost = results["planar"]["seconds"], results["planar"]["cost"]
-    times = [f"{summary(seconds[name])['median']:.3f} s" for name in (OURS, "NumPy")]
+def excerpt(results, entries):
+    """Return what the README shows."""
+    settings, machine = results["settings"], results["machine"]
     return "\n\n".join(
         [
-            _table([OURS, "NumPy loop", "x NumPy"], [[*times, cells("planar: x NumPy")]]),
-            f"Cost after 5,000 updates: {cost[OURS]:.9f} and {cost['NumPy']:.9f}.",
+            "How many times faster than each peer, per epoch, in float32 on two threads of"
+            f" {machine['cpu']}: the median (and range) of {settings['rounds']} alternations,\n"
+            "from [bench/results/report.md](bench/results/report.md), which `python bench/compare.py` writes.",
+            training.speed_table(entries),
+            "![The same as bars](bench/results/speed.png)",
         ]
     )
 
 
-def _start_table(results, cells):
-    rows = [
-        [state] + [cells(f"seconds, {state}, {part}", "{:.2f}") for part in ("process", "beyond_imports")]
-        for state in ("empty", "filled")
-    ]
-    return _table(["cache", "whole process, s", "beyond the imports of scikit-learn and Numba, s"], rows)
+if __name__ == "__main__":
+    stored = store.load(RESULTS)
+    write(stored, RESULTS)
+    quote(stored)

@@ -4,7 +4,6 @@ import gc
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from time import perf_counter, sleep
 
 import numpy as np
@@ -12,11 +11,22 @@ from load import QUIET, OthersLoad, wait_until_quiet
 from threadpoolctl import ThreadpoolController
 
 LEAST_EPOCHS = 3  # the fixed costs of a fit (validation, initial weights) are shared by at least as many
+WARM_UP_CALLS = 3
 PEAK_SIZE = 2048
 # BLAS and OpenMP threads spin for some milliseconds after their work, and would slow down whoever is next
 SETTLING_SECONDS = 0.05
-LONGEST_SECONDS = 60  # of one alternation: after that no round is repeated
-PATIENCE = 5  # seconds to wait before a round for other processes to finish
+LONGEST_SECONDS = 25  # of one alternation: after that no round is repeated
+PATIENCE = 2  # seconds to wait before a round for other processes to finish
+
+
+class Patience:
+    """How long a whole run may still wait for other processes to finish; after that it takes the machine as it is."""
+
+    left = 60.0  # seconds
+
+    @classmethod
+    def wait(cls):
+        cls.left -= wait_until_quiet(min(PATIENCE, cls.left))
 
 
 def seconds_of(run, *arguments):
@@ -43,9 +53,9 @@ def alternate(runs, rounds):
     names = list(runs)
     measured, start = [], perf_counter()
     for i in range(2 * rounds):
-        if i >= rounds and perf_counter() - start > LONGEST_SECONDS:
+        if i >= rounds and (Patience.left <= 0 or perf_counter() - start > LONGEST_SECONDS):
             break
-        wait_until_quiet(PATIENCE)
+        Patience.wait()
         turn, load = i % len(names), OthersLoad()
         round_seconds = {name: seconds_of(runs[name]) for name in names[turn:] + names[:turn]}
         measured.append((load.cpus(), round_seconds))
@@ -56,21 +66,46 @@ def alternate(runs, rounds):
     return seconds, kept[-1][0]
 
 
+def contest(runs, rounds, units=1):
+    """Return the entry of an alternation, with the seconds of one of ``units``, a number or one by name."""
+    seconds, others = alternate(runs, rounds)
+    each = units if isinstance(units, dict) else dict.fromkeys(runs, units)
+    return {"seconds": {name: [s / each[name] for s in seconds[name]] for name in runs}, "others": others}
+
+
+def repeated_contest(calls, rounds, seconds):
+    """Return the entry of calls that are too short for a clock: each is repeated for about so long in a round."""
+    times = {name: times_lasting(call, seconds) for name, call in calls.items()}
+    return contest({name: repeated(call, times[name]) for name, call in calls.items()}, rounds, times)
+
+
+def repeated(call, times):
+    def run():
+        for _ in range(times):
+            call()
+
+    return run
+
+
+def times_lasting(call, seconds):
+    """Return how many calls take about so long, after some that compile whatever a call needs."""
+    for _ in range(WARM_UP_CALLS):
+        call()
+    times = 1
+    while (taken := seconds_of(repeated(call, times))) < seconds / 4:
+        times *= 4
+    return max(1, round(times * seconds / taken))
+
+
 def epochs_lasting(fit, seconds):
     """Return how many epochs take about so long, after a warm-up that compiles whatever a fit needs."""
     fit(LEAST_EPOCHS)
-    wait_until_quiet(PATIENCE)
     epochs = LEAST_EPOCHS
     while (taken := seconds_of(fit, epochs)) < seconds / 2:
         epochs = int(epochs * min(10, 1 + seconds / taken))
     epochs = max(LEAST_EPOCHS, round(epochs * seconds / taken))
     fit(epochs)  # a longer fit may choose other code than a short one, which has to be compiled too
     return epochs
-
-
-def summary(values):
-    """Return median, minimum and maximum."""
-    return {"median": median(values), "min": min(values), "max": max(values)}
 
 
 class Peak:

@@ -1,8 +1,43 @@
-"""Training: time over the size of the problem, and memory."""
+"""Training: time over the size of the problem, solvers, threads, a busy machine, and memory."""
 
-from .common import clusters, fitted
+import subprocess
+import sys
+from time import process_time
+
+import numpy as np
+
+from .common import SHAPES, clusters, fitted, make_problem
 
 DTYPES = ["float32", "float64"]
+BY_NAME = {str(shape): shape for shape in SHAPES}
+
+
+class Shapes:
+    """The shapes of the comparison with the peers; so many epochs that a fit takes about a tenth of a second."""
+
+    params = [list(BY_NAME), DTYPES]
+    param_names = ["shape", "dtype"]
+    operations = 10e9
+    most = 500
+
+    def setup(self, name, dtype):
+        self.problem = make_problem(BY_NAME[name], dtype)
+        self.epochs = min(self.most, max(2, int(self.operations / self.problem.shape.operations)))
+        self.time_fit(name, dtype)
+
+    def time_fit(self, name, dtype):
+        shape = self.problem.shape
+        fitted(self.problem.X, self.problem.y, shape.n_hidden, self.epochs, batch_size=shape.batch_size)
+
+
+class OneThread(Shapes):
+    """The CPU time of one thread: other processes hardly change it, so it shows what a change of the kernels costs."""
+
+    timer = process_time
+
+    def time_fit(self, name, dtype):
+        shape = self.problem.shape
+        fitted(self.problem.X, self.problem.y, shape.n_hidden, self.epochs, batch_size=shape.batch_size, n_jobs=1)
 
 
 class _Epochs:
@@ -48,7 +83,7 @@ class OverHidden(_Epochs):
 
 
 class OverActivation:
-    params = [["identity", "logistic", "tanh", "relu", "leaky_relu"]]
+    params = [["identity", "logistic", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus"]]
     param_names = ["activation"]
 
     def setup(self, activation):
@@ -57,6 +92,54 @@ class OverActivation:
 
     def time_ten_epochs(self, activation):
         fitted(self.X, self.y, 100, 10, activation=activation)
+
+
+class Threads:
+    """Ten epochs of large steps by one thread and by two, also while two other processes keep the CPUs busy."""
+
+    params = [[1, 2], [0, 2]]
+    param_names = ["threads", "busy processes"]
+
+    def setup(self, threads, busy):
+        self.X, self.y = clusters(20_000, 100, "float32")
+        for _ in range(3):
+            self.time_ten_epochs(threads, busy)
+        self.children = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
+
+    def teardown(self, threads, busy):
+        for child in self.children:
+            child.kill()
+            child.wait()
+
+    def time_ten_epochs(self, threads, busy):
+        fitted(self.X, self.y, 100, 10, batch_size=400, n_jobs=threads)
+
+
+class Sparse:
+    """Five epochs on CSR with a hundred nonzeros a row."""
+
+    def setup(self):
+        import scipy.sparse
+
+        rng = np.random.default_rng(0)
+        self.X = scipy.sparse.random(11_314, 20_000, 0.005, "csr", np.float32, rng)
+        self.y = rng.integers(20, size=self.X.shape[0])
+        self.time_five_epochs()
+
+    def time_five_epochs(self):
+        fitted(self.X, self.y, 100, 5)
+
+
+class Solver:
+    params = [["adam", "sgd", "lbfgs"], ["auto", "full"]]
+    param_names = ["solver", "batch_size"]
+
+    def setup(self, solver, batch_size):
+        self.X, self.y = clusters(5_000, 64, "float32")
+        self.time_fit(solver, batch_size)
+
+    def time_fit(self, solver, batch_size):
+        fitted(self.X, self.y, 100, 20, solver=solver, batch_size=batch_size)
 
 
 class Memory:

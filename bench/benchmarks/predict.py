@@ -1,5 +1,9 @@
 """Prediction: the latency of one row, and throughput."""
 
+from importlib import import_module
+
+import numpy as np
+
 from .common import clusters, fitted
 
 DTYPES = ["float32", "float64"]
@@ -20,3 +24,43 @@ class Predict:
 
     def time_predict(self, rows, dtype):
         self.model.predict(self.X)
+
+
+class Frames:
+    """DataFrames, whose names of columns are checked."""
+
+    params = [[1, 1_000, 100_000]]
+    param_names = ["rows"]
+
+    def setup(self, rows):
+        pandas = import_or_skip("pandas")
+        X, y = clusters(max(rows, 2_000), 64, "float64")
+        frame = pandas.DataFrame(X, columns=[f"feature {i}" for i in range(64)])
+        self.model = fitted(frame[:2_000], y[:2_000], 100, 5)
+        self.X = frame[:rows]
+        self.model.predict_proba(self.X)
+
+    def time_predict_proba(self, rows):
+        self.model.predict_proba(self.X)
+
+
+class Memory:
+    """The peak of the process, which holds 88 MB of input and 7 MB of output."""
+
+    def setup(self):
+        X, y = clusters(2_000, 64, "float32")
+        self.model = fitted(X, y, 100, 5)
+        self.X = np.zeros((360_000, 64), "float32")
+
+    def time_predict_proba(self):
+        self.model.predict_proba(self.X)
+
+    def peakmem_predict_proba(self):
+        self.model.predict_proba(self.X)
+
+
+def import_or_skip(name):
+    try:
+        return import_module(name)
+    except ImportError:
+        raise NotImplementedError from None  # asv skips the benchmark

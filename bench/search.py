@@ -1,0 +1,91 @@
+"""Searching: many short fits, in other processes and in this one, as a grid search and a cross-validation do them."""
+
+import warnings
+
+from figures import OURS
+from tables import comparison
+from timing import contest
+
+GRID = {"hidden_layer_sizes": [32, 64, 128], "alpha": [1e-4, 1e-2], "learning_rate_init": [1e-3, 1e-2]}
+FOLDS = 3
+EPOCHS = 100
+REPEATS = 30
+IRIS_FOLDS = 5
+
+
+def measure(options, progress):
+    from sklearn.datasets import load_digits, load_iris
+    from sklearn.neural_network import MLPClassifier
+
+    from shallownet import ShallowNetClassifier
+
+    classifiers = {OURS: ShallowNetClassifier, "MLPClassifier": MLPClassifier}
+    X, y = load_digits(return_X_y=True)
+    iris = load_iris(return_X_y=True)
+    entries = {}
+    for name, run, arguments in (
+        (
+            f"GridSearchCV, {_candidates()} candidates x {FOLDS} folds, digits",
+            grid_search,
+            (X / 16, y, options.threads),
+        ),
+        (f"cross_val_score, {REPEATS} repeats of {IRIS_FOLDS} folds, iris", cross_validation, iris),
+    ):
+        progress(name)
+        run(ShallowNetClassifier, *arguments)  # fills the cache of compiled code
+        scores = {}
+
+        def score(contender, run=run, arguments=arguments, scores=scores):
+            scores[contender] = run(classifiers[contender], *arguments)
+
+        runs = {contender: lambda contender=contender, score=score: score(contender) for contender in classifiers}
+        entries[name] = contest(runs, min(3, options.rounds) if options.quick else options.rounds) | {"scores": scores}
+    return entries
+
+
+def grid_search(classifier, X, y, threads):
+    """Return the best mean accuracy; the processes are started anew, as by a user's script."""
+    from joblib.externals.loky import get_reusable_executor
+    from sklearn.model_selection import GridSearchCV
+
+    search = GridSearchCV(classifier(max_iter=EPOCHS, random_state=0), GRID, cv=FOLDS, n_jobs=threads)
+    with quiet():
+        search.fit(X, y)
+    get_reusable_executor().shutdown(wait=True)
+    return float(search.best_score_)
+
+
+def cross_validation(classifier, X, y):
+    """Return the mean accuracy."""
+    from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
+
+    folds = RepeatedStratifiedKFold(n_splits=IRIS_FOLDS, n_repeats=REPEATS, random_state=0)
+    with quiet():
+        return float(cross_val_score(classifier(random_state=0), X, y, cv=folds).mean())
+
+
+class quiet(warnings.catch_warnings):
+    """Ignores that fits end before they converge, in the processes of a search too."""
+
+    def __enter__(self):
+        found = super().__enter__()
+        warnings.simplefilter("ignore")
+        return found
+
+
+def _candidates():
+    count = 1
+    for values in GRID.values():
+        count *= len(values)
+    return count
+
+
+def section(entries):
+    words = {"scores, both": lambda entry: " and ".join(f"{100 * score:.2f} %" for score in entry["scores"].values())}
+    return "\n\n".join(
+        [
+            "## Searching",
+            "Wall time from a filled cache of compiled code, with the start of the processes.",
+            comparison(entries, ["x MLPClassifier"], "search", scale=1, unit="s", words=words),
+        ]
+    )

@@ -1,0 +1,152 @@
+"""The parts of a training step, run one by one on one thread with the kernels that training runs."""
+
+from time import perf_counter
+
+import numba
+import numpy as np
+from limits import best_seconds
+from peers import initial_weights
+
+from shallownet._network import Network
+from shallownet._order import Order
+from shallownet._training import Training
+from shallownet.kernels import epoch
+from shallownet.kernels.activations import ACTIVATIONS
+from shallownet.kernels.examples import (
+    ONE,
+    activate_units,
+    copy_rows,
+    copy_targets,
+    hidden_product,
+)
+from shallownet.kernels.lanes import pointer_at
+from shallownet.kernels.layers import SCALE, multiply, output_layer
+from shallownet.kernels.loss import OUTPUTS, cross_entropy, probabilities
+from shallownet.kernels.plan import GENERATOR, ORDER, TILE, Plan, Settings
+from shallownet.kernels.shuffling import shuffle
+from shallownet.kernels.updates import ADAM
+from shallownet.kernels.weights import add_gradient, update_weights
+
+# in the order of a step; each is timed as what it adds to those before
+PREFIX = [
+    "copy of rows",
+    "hidden product",
+    "activation",
+    "output layer",
+    "output activation and loss",
+    "delta",
+    "gradient",
+]
+COPY, HIDDEN, ACTIVATION, OUTPUT, LOSS, DELTA, GRADIENT = range(len(PREFIX))
+SETTINGS = Settings(0.0, 1e-4, 0.0, 0.9, 0.999, 1e-8, 1e-7, 0.0, 0.0)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def run_until(last, n, count, addresses, sizes, plan, settings, like, repetitions):
+    """Run a share of ``count`` examples up to the part ``last``, at one place of the order after the other."""
+    order = pointer_at(plan[ORDER], sizes)
+    buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
+    mine = epoch.of_share(0, 1, 0, buffers, sizes, plan)
+    lanes = 64 // like.itemsize
+    for i in range(repetitions):
+        position = i * count % (n - count + 1)
+        for start in range(0, count, TILE):
+            stop = min(count, start + TILE)
+            copy_rows(position, start, stop, order, mine, sizes, plan)
+            if last >= HIDDEN:
+                hidden_product(start, stop, mine, sizes, plan)
+            if last >= ACTIVATION:
+                activate_units(start, stop, mine, sizes, plan, settings.slope)
+            if last >= OUTPUT:
+                output_layer(
+                    mine.a1, start, stop, plan.rows * lanes,
+                    mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+                    sizes.outputs, mine.z2, plan.rows,
+                )  # fmt: skip
+            if last >= LOSS:
+                copy_targets(position, start, stop, order, mine, plan)
+                probabilities(plan.output, mine.z2, plan.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
+                cross_entropy(
+                    plan.output, mine.z2, plan.rows, sizes.outputs,
+                    mine.y, mine.weight, mine.losses, settings.clip, settings.smoothing, start, stop,
+                )  # fmt: skip
+            if last >= DELTA:
+                multiply(
+                    mine.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
+                    mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+                    mine.d1, start * lanes, plan.rows * lanes, SCALE,
+                )  # fmt: skip
+        if last >= GRADIENT:
+            add_gradient(count, True, mine, sizes, plan)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def run_update(count, addresses, sizes, plan, settings, like, repetitions):
+    """Update all weights, as after a batch of ``count`` examples."""
+    buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
+    for _ in range(repetitions):
+        update_weights(0, 1, float(count), settings.rate, buffers, sizes, plan, settings)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def run_shuffle(n, sizes, plan, repetitions):
+    """Shuffle the order."""
+    for _ in range(repetitions):
+        shuffle(pointer_at(plan[ORDER], sizes), n, pointer_at(plan[GENERATOR], sizes))
+
+
+class Parts:
+    """A network of a problem's shape with examples attached, whose parts can be timed on one thread."""
+
+    def __init__(self, problem):
+        shape, dtype = problem.shape, problem.X.dtype
+        sizes = shape.n_features, shape.n_hidden, shape.n_outputs
+        weights = initial_weights(problem)
+        output = OUTPUTS["logistic" if shape.n_outputs == 1 else "softmax"]
+        self.network = Network(weights[::2], weights[1::2], ACTIVATIONS["relu"], output, ADAM, SETTINGS)
+        self.network.attach(problem.X, problem.y[:, None].astype(dtype), None, None, shape.batch_size, 1)
+        self.order = Order(shape.n_samples, None, np.random.RandomState(0), exclusive=True)
+        self.problem, self.sizes = problem, sizes
+
+    def seconds(self):
+        """Return the seconds of a step by part, what shuffling an epoch takes on average over its steps included."""
+        network, shape = self.network, self.problem.shape
+        network.train_epoch(self.order.rows, 0.0, 0)  # sets the order, and fills the buffers with numbers of a training
+        plan = network._plan
+        plan[GENERATOR] = self.order.generator.ctypes.data
+        shares = Plan(*plan).shares
+        count = shape.batch_size // shares
+        packed = network._addresses, network._sizes, plan, network._constants, network.theta
+        ends = [best_seconds(run_until, last, shape.n_samples, count, *packed) * shares for last in range(len(PREFIX))]
+        parts = dict(zip(PREFIX, np.diff(ends, prepend=0.0).tolist(), strict=True))
+        parts["update"] = best_seconds(run_update, shape.batch_size, *packed)
+        parts["shuffling"] = best_seconds(run_shuffle, shape.n_samples, network._sizes, plan) / self.steps
+        return parts
+
+    @property
+    def steps(self):
+        """The steps of an epoch."""
+        return -(-self.problem.shape.n_samples // self.problem.shape.batch_size)
+
+
+def seconds_in_fit(fit, epochs):
+    """Return the seconds of an epoch in kernels, and in Python between them, in a fit of so many epochs."""
+    in_calls, in_runs = [], []
+    call, run = Network._call, Training.run
+
+    def timed_call(network, *arguments):
+        seconds = call(network, *arguments)
+        in_calls.append(seconds)
+        return seconds
+
+    def timed_run(training):
+        start = perf_counter()
+        run(training)
+        in_runs.append(perf_counter() - start)
+
+    Network._call, Training.run = timed_call, timed_run
+    try:
+        fit(epochs)
+    finally:
+        Network._call, Training.run = call, run
+    return sum(in_calls) / epochs, (sum(in_runs) - sum(in_calls)) / epochs

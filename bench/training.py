@@ -1,0 +1,120 @@
+"""The training of all contenders on the shapes of the comparison: their speed, and what they have learned."""
+
+from statistics import median
+
+from figures import OURS, ratios, summary
+from peers import PEERS, ShallowNet, quality
+from shapes import make_problem
+from tables import comparison, spread, table
+from timing import Peak, contest, epochs_lasting
+
+QUALITY_EPOCHS = 5  # after which losses and accuracies are compared
+SEEDS = 3  # of which the spread of losses and accuracies is taken
+SECONDS = 0.3  # of one measurement
+COLUMNS = ["x MLPClassifier", "x torch", "x torch.compile", "x JAX", "x the best framework"]
+
+
+def measure(options, progress):
+    obstacles = {peer.name: peer.obstacle() for peer in PEERS}
+    peers = [peer for peer in PEERS if not obstacles[peer.name]]
+    contenders = [ShallowNet] + [peer for peer in peers if options.peers is None or peer.name.lower() in options.peers]
+    options.skipped.update({name: reason for name, reason in obstacles.items() if reason})
+    entries = {}
+    for shape in options.shapes:
+        progress(f"training, {options.dtype}, {shape}")
+        entries[str(shape)] = compare_shape(shape, contenders, options)
+    return entries
+
+
+def compare_shape(shape, contenders, options):
+    """Time all contenders and the machine's matrix product on one shape, and look what they have learned."""
+    problem = make_problem(shape, options.dtype)
+    models = {peer.name: peer(problem, options.threads) for peer in contenders}
+    epochs = {name: epochs_lasting(model.fit, options.shorter * SECONDS) for name, model in models.items()}
+    peak = Peak(options.dtype)
+    products = {"gemm": lambda: peak.run(options.threads), "gemm, one thread": lambda: peak.run(1)}
+    for product in products.values():
+        product()
+    runs = {name: lambda name=name: models[name].fit(epochs[name]) for name in models}
+    entry = contest(runs | products, options.rounds, epochs | dict.fromkeys(products, 1))
+    peaks = {name: [peak.operations / s for s in entry["seconds"].pop(name)] for name in products}
+    learned = {name: learning(model, problem, options) for name, model in models.items()}
+    return entry | {"operations": shape.operations, "peaks": peaks, "learned": learned}
+
+
+def learning(model, problem, options):
+    """Return losses and accuracies after a few epochs, by seed for those who draw weights from a seed themselves."""
+    seeded = hasattr(model, "classifier") and not options.quick
+    fits = [model.fit(QUALITY_EPOCHS, seed) for seed in range(SEEDS)] if seeded else [model.fit(QUALITY_EPOCHS)]
+    losses, accuracies = zip(*(quality(weights, problem) for weights in fits), strict=True)
+    return {"loss": losses, "accuracy": accuracies}
+
+
+def speed_table(entries):
+    return comparison(
+        entries, COLUMNS, "samples x features -> hidden units -> classes, batch", "{:.3g}", unit="ms an epoch"
+    )
+
+
+def rate_table(entries, dtype):
+    gemm = "sgemm" if dtype == "float32" else "dgemm"
+    rows = []
+    for name, entry in entries.items():
+        rates = [entry["operations"] / s for s in entry["seconds"][OURS]]
+        shares = [100 * a / b for a, b in zip(rates, entry["peaks"]["gemm"], strict=True)]
+        giga = [[rate / 1e9 for rate in some] for some in (rates, *entry["peaks"].values())]
+        rows.append([name, *(spread(some, "{:.0f}") for some in giga), spread(shares, "{:.0f} %")])
+    return table(["shape", "shallownet, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm}, one thread", f"share of {gemm}"], rows)
+
+
+def work_table(entries):
+    names = list(dict.fromkeys(name for entry in entries.values() for name in entry["learned"]))
+    rows = [[shape, *(_learned(entry["learned"].get(name)) for name in names)] for shape, entry in entries.items()]
+    return table(["shape", *names], rows)
+
+
+def _learned(found):
+    if found is None:
+        return ""
+    return spread(found["loss"], "{:.4f}") + ", " + spread([100 * a for a in found["accuracy"]], "{:.1f} %")
+
+
+def gap_beyond_spread(entries):
+    """Return the shapes on which our median loss or accuracy is outside the range of MLPClassifier's over the seeds."""
+    return [shape for shape, entry in entries.items() if _apart(entry["learned"])]
+
+
+def _apart(learned):
+    ours, theirs = learned[OURS], learned.get("MLPClassifier", {"loss": []})
+    if len(theirs["loss"]) < 2:
+        return False
+    return any(not min(theirs[name]) <= median(ours[name]) <= max(theirs[name]) for name in ours)
+
+
+def section(entries, dtype):
+    gap = gap_beyond_spread(entries)
+    verdict = (
+        f"Outside the range of MLPClassifier's seeds: {'; '.join(gap)}."
+        if gap
+        else ("The median of shallownet's lies within the range of MLPClassifier's seeds in each row.")
+    )
+    return "\n\n".join(
+        [
+            f"## Training, {dtype}",
+            "How many times faster than each peer, per epoch.",
+            speed_table(entries),
+            "The rate of the matrix products of an epoch, beside that of a 2048 x 2048 matrix product by NumPy's BLAS"
+            " in the same alternation.",
+            rate_table(entries, dtype),
+            f"The same work: mean cross-entropy of the training examples and accuracy on held-out ones after"
+            f" {QUALITY_EPOCHS} epochs, for shallownet and MLPClassifier with {SEEDS} seeds each, for the others from"
+            f" the weights of the first of them. {verdict}",
+            work_table(entries),
+        ]
+    )
+
+
+def spreads(entries, name):
+    """Return the summary of a ratio for each shape, None where it was not measured."""
+    found = {shape: ratios(entry).get(name) for shape, entry in entries.items()}
+    return {shape: values and summary(values) for shape, values in found.items()}

@@ -1,0 +1,127 @@
+"""What the options cost: sparse X, L-BFGS, full batches of many rows, and other activations than ReLU."""
+
+import warnings
+
+import memory
+import numpy as np
+from figures import OURS
+from tables import comparison, spread, table
+from timing import alternate, contest, epochs_lasting
+
+SECONDS = 0.3  # of one measurement
+SPARSE = {"samples": 11_314, "features": 20_000, "nonzeros": 100, "classes": 20}
+SPARSE_EPOCHS = {OURS: (3, 13), "MLPClassifier": (1, 2)}  # a difference, without what a fit costs once
+EVALUATIONS = 120
+FULL_BATCH_ROWS = 10_000, 100_000, 1_000_000
+ACTIVATIONS = ["relu", "tanh", "logistic"]
+
+
+def measure(options, progress):
+    entries = {}
+    progress("sparse X")
+    entries["Adam, {samples:,} x {features:,}, {nonzeros} nonzeros a row, an epoch".format(**SPARSE)] = compare_sparse(
+        options
+    )
+    progress("L-BFGS")
+    entries[f"L-BFGS, digits, {EVALUATIONS} evaluations at most"] = compare_lbfgs(options)
+    for rows in FULL_BATCH_ROWS[: 1 if options.quick else None]:
+        progress(f"full batch of {rows:,} rows")
+        entries[f"full batch, {rows:,} x 64, an epoch"] = full_batch(rows, options)
+    progress("activations")
+    entries["activations, 5,000 x 64, an epoch"] = compare_activations(options)
+    return entries
+
+
+def classifiers(hidden, threads, **parameters):
+    from sklearn.neural_network import MLPClassifier
+
+    from shallownet import ShallowNetClassifier
+
+    parameters = {"random_state": 0, "tol": 0, "n_iter_no_change": np.inf} | parameters
+    return {
+        OURS: ShallowNetClassifier(hidden, n_jobs=threads, **parameters),
+        "MLPClassifier": MLPClassifier((hidden,), **parameters),
+    }
+
+
+def fit(model, X, y, epochs=None):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.set_params(**({} if epochs is None else {"max_iter": epochs})).fit(X, y)
+
+
+def compare_sparse(options):
+    import scipy.sparse
+
+    rng = np.random.default_rng(0)
+    X = scipy.sparse.random(
+        SPARSE["samples"], SPARSE["features"], SPARSE["nonzeros"] / SPARSE["features"], "csr", np.float32, rng
+    )
+    y = rng.integers(SPARSE["classes"], size=X.shape[0])
+    models = classifiers(100, options.threads, batch_size=200)
+    fit(models[OURS], X, y, 50)  # compiles both copies of the kernels
+    runs = {
+        (name, epochs): lambda model=model, epochs=epochs: fit(model, X, y, epochs)
+        for name, model in models.items()
+        for epochs in SPARSE_EPOCHS[name]
+    }
+    seconds, others = alternate(runs, min(options.rounds, 3))
+    per_epoch = {}
+    for name, (few, many) in SPARSE_EPOCHS.items():
+        pairs = zip(seconds[name, few], seconds[name, many], strict=True)
+        per_epoch[name] = [(long - short) / (many - few) for short, long in pairs]
+    return {"seconds": per_epoch, "others": others}
+
+
+def compare_lbfgs(options):
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    models = classifiers(100, options.threads, solver="lbfgs", max_iter=100, max_fun=EVALUATIONS)
+    losses = {name: float(fit(model, X / 16, y).loss_) for name, model in models.items()}
+    runs = {name: lambda model=model: fit(model, X / 16, y) for name, model in models.items()}
+    return contest(runs, options.rounds) | {"losses": losses}
+
+
+def full_batch(rows, options):
+    X, y = _problem(rows, "float32")
+    model = classifiers(100, options.threads, batch_size="full")[OURS]
+    epochs = epochs_lasting(lambda epochs: fit(model, X, y, epochs), options.shorter * SECONDS)
+    entry = contest({OURS: lambda: fit(model, X, y, epochs)}, min(options.rounds, 3), epochs)
+    return entry | {"memory": memory.beside("fit", rows, 64, options.threads)}
+
+
+def compare_activations(options):
+    """Compare ReLU, under our name, with the others: how much longer an epoch takes."""
+    X, y = _problem(5_000, "float32")
+    models = {name: classifiers(100, options.threads, activation=name)[OURS] for name in ACTIVATIONS}
+    epochs = {
+        name: epochs_lasting(lambda epochs, model=model: fit(model, X, y, epochs), options.shorter * SECONDS)
+        for name, model in models.items()
+    }
+    runs = {name: lambda name=name: fit(models[name], X, y, epochs[name]) for name in ACTIVATIONS}
+    return contest(runs, options.rounds, epochs)
+
+
+def _problem(rows, dtype):
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((rows, 64), dtype=np.float32).astype(dtype), rng.integers(10, size=rows)
+
+
+def section(entries):
+    ours = {name: entry for name, entry in entries.items() if OURS in entry["seconds"]}
+    words = {
+        "losses, both": lambda entry: " and ".join(f"{loss:.4f}" for loss in entry.get("losses", {}).values()),
+        "MB beside X": lambda entry: f"{entry['memory']:.1f}" if entry.get("memory") is not None else "",
+    }
+    parts = ["## Solvers, sparse X, activations", comparison(ours, ["x MLPClassifier"], "what", words=words)]
+    for name, entry in entries.items():
+        if name not in ours:
+            parts.append(table([name, "ms", "of ReLU's time"], activation_rows(entry["seconds"])))
+    return "\n\n".join(parts)
+
+
+def activation_rows(seconds):
+    for name, times in seconds.items():
+        shares = [a / b for a, b in zip(times, seconds["relu"], strict=True)]
+        yield [name, spread([1e3 * s for s in times], "{:.2f}"), spread(shares, "{:.2f}")]

@@ -1,0 +1,177 @@
+"""The benchmarks: what they make of seconds. The measuring itself is run by hand."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+@pytest.fixture(autouse=True)
+def on_path(monkeypatch):
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(BENCH))
+    yield
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and Path(sys.modules[name].__file__).parent == BENCH:
+            del sys.modules[name]
+
+
+def entry(ours, **peers):
+    run = {"date": "today", "commit": "abc", "versions": {"python": "3"}}
+    return {"seconds": {"shallownet": ours} | peers, "others": 0.0, "run": run}
+
+
+def results(cpu="a", **parts):
+    machine = {"cpu": cpu, "system": "s", "date": "today", "commit": "abc", "versions": {"python": "3"}}
+    return {"machine": machine, "settings": {"threads": 2, "rounds": 3}, "skipped": {}, "parts": parts}
+
+
+def test_a_ratio_is_taken_within_each_round():
+    from figures import ratios
+
+    found = ratios(entry([1.0, 2.0], torch=[3.0, 2.0], JAX=[2.0, 8.0]))
+    assert found == {"x torch": [3.0, 1.0], "x JAX": [2.0, 4.0], "x the best framework": [2.0, 1.0]}
+
+
+def test_a_part_leaves_the_others_results_alone():
+    from store import merged
+
+    stored = results(training={"a": entry([1.0], MLP=[9.0]), "b": entry([2.0])}, predict={"c": entry([3.0])})
+    found = merged(stored, results(training={"a": entry([1.0], MLP=[4.0])}))
+    assert found["parts"]["predict"] == stored["parts"]["predict"]
+    assert found["parts"]["training"]["b"] == stored["parts"]["training"]["b"]
+    assert found["parts"]["training"]["a"]["seconds"]["MLP"] == [4.0]
+    assert found["parts"]["training"]["a"]["earlier"] == {"x MLP": 9.0}
+
+
+def test_results_of_another_processor_are_not_mixed():
+    from store import merged
+
+    assert merged(results(training={"a": entry([1.0])}), results("b", predict={}))["parts"] == {"predict": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "before", "worse"),
+    [("x torch", 3.0, 4.0, True), ("x torch", 3.1, 4.0, False), ("relu", 4.0, 3.0, True), ("relu", 3.9, 3.0, False)],
+)
+def test_a_figure_worse_by_a_quarter_is_marked(name, now, before, worse):
+    from figures import regressed
+
+    assert regressed(name, now, before) == worse
+
+
+def test_a_mark_says_what_the_figure_was():
+    from tables import figure
+
+    slower = entry([1.0], torch=[3.0]) | {"earlier": {"x torch": 6.0}}
+    assert figure(slower, "x torch") == "3.0 **was 6.0**"
+    assert figure(slower, "x JAX") == ""
+
+
+def test_slope_of_a_power():
+    from growth import slope
+
+    sizes = [10, 30, 100]
+    assert slope(sizes, [size**1.5 for size in sizes]) == pytest.approx(1.5)
+
+
+def test_results_survive_being_stored(tmp_path):
+    from store import load, save
+
+    save(tmp_path, results(training={"a": entry([1 / 3])}))
+    assert load(tmp_path)["parts"]["training"]["a"]["seconds"]["shallownet"] == [0.333333]
+    assert load(tmp_path / "nowhere") is None
+
+
+def test_the_products_of_the_roofline_are_those_of_the_shape():
+    from roofline import work
+    from shapes import Shape
+
+    shape = Shape(1000, 64, 100, 10, 200)
+    counts = work(shape, 4)
+    products = [counts[name]["operations"] for name in ("hidden product", "output layer", "delta", "gradient")]
+    intercepts = 2 * 2 * 200 * 100 + 200 * 100  # counted with the products, and the derivative's factor
+    assert sum(products) - intercepts == shape.operations * 200 / 1000
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
+def test_the_parts_of_a_step_are_run(dtype):
+    from shapes import Shape, make_problem
+    from step_parts import Parts
+
+    parts = Parts(make_problem(Shape(300, 10, 20, 3, 100), dtype))
+    seconds = parts.seconds()
+    assert all(math.isfinite(value) for value in seconds.values())
+    assert parts.steps == 3
+    assert parts.network.finite()
+
+
+def test_the_first_of_two_parallel_calls_after_the_load():
+    from busy import first_pair
+
+    calls = [(1.0, True), (2.5, True), (3.0, False), (4.0, True), (5.0, True)]
+    assert first_pair(calls, [2.0]) == 2.0
+    assert first_pair(calls[:3], [2.0]) is None
+    assert first_pair(calls, []) is None
+
+
+def test_the_readme_quotes_the_stored_results(tmp_path):
+    import report
+
+    shape = entry([0.001, 0.002], MLPClassifier=[0.01, 0.02])
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.quote(results(**{"training, float32": {"5 x 4 -> 3 -> 2, 1": shape}}), readme)
+    text = readme.read_text()
+    assert text.startswith(f"before\n{report.BEGIN}\n") and text.endswith(f"{report.END}\nafter\n")
+    assert "old" not in text
+    assert "| 5 x 4 -> 3 -> 2, 1 | 1.5 (1 .. 2) | 10.0 (10.0 .. 10.0) |" in text
+
+
+def test_a_busy_machine_is_told(tmp_path):
+    from report import note
+
+    loaded = {"a": entry([1.0]) | {"others": 0.5}}
+    assert "0.50 CPUs" in note(loaded, results()["machine"])
+    assert "0.50 CPUs" not in note({"a": entry([1.0])}, results()["machine"])
+
+
+def test_the_stored_report_is_that_of_the_stored_results():
+    import report
+
+    stored = BENCH / "results" / "results.json"
+    if not stored.exists():
+        pytest.skip("nothing is stored")
+    assert (BENCH / "results" / "report.md").read_text() == report.markdown(json.loads(stored.read_text()))
+
+
+def test_a_problem_has_its_shape():
+    from shapes import Shape, make_problem
+
+    shape = Shape.parse("50x4-3-2-10")
+    problem = make_problem(shape, "float64")
+    assert problem.X.shape == (50, 4) and problem.X.dtype == np.float64
+    assert set(np.unique(problem.y)) == {0, 1}
+    with pytest.raises(ValueError, match="is no shape"):
+        Shape.parse("50x4")
+
+
+def test_the_pictures_are_of_the_results(tmp_path):
+    from growth import draw
+    from matplotlib.figure import Figure
+    from pictures import draw_speed
+
+    axes = Figure().subplots()
+    draw_speed({"a": entry([1.0, 1.0], MLPClassifier=[2.0, 4.0]), "b": entry([1.0], torch=[3.0], JAX=[5.0])}, axes)
+    assert [patch.get_width() for patch in axes.patches] == [2.0, 2.0]  # from 1 to the medians 3 and 3
+    assert {text.get_text() for text in axes.texts} == {"3.0"}
+
+    axes = Figure().subplots()
+    draw({f"samples: {size}": entry([size / 1e6]) | {"size": size} for size in (1000, 100, 10)}, axes)
+    assert list(axes.lines[0].get_xdata()) == [1, 10, 100]
+    assert axes.get_legend().get_texts()[0].get_text() == "samples, slope 1.00"
