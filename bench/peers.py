@@ -154,6 +154,7 @@ class TorchCompile(Torch):
     def __init__(self, problem, threads):
         super().__init__(problem, threads)
         torch, loss = self.torch, self.loss
+        torch.compiler.reset()  # it compiles no more than eight shapes of one function, and would go on uncompiled
 
         def loss_of_batch(W1, b1, W2, b2, X, y):
             hidden = torch.relu(torch.nn.functional.linear(X, W1, b1))
