@@ -11,6 +11,7 @@ from load import QUIET, OthersLoad, wait_until_quiet
 from threadpoolctl import ThreadpoolController
 
 LEAST_EPOCHS = 3  # the fixed costs of a fit (validation, initial weights) are shared by at least as many
+SLOW_EPOCH = 1.0  # seconds; beside such an epoch a fit's fixed costs are nothing
 WARM_UP_CALLS = 3
 PEAK_SIZE = 2048
 # BLAS and OpenMP threads spin for some milliseconds after their work, and would slow down whoever is next
@@ -100,10 +101,11 @@ def times_lasting(call, seconds):
 def epochs_lasting(fit, seconds):
     """Return how many epochs take about so long, after a warm-up that compiles whatever a fit needs."""
     fit(LEAST_EPOCHS)
-    epochs = LEAST_EPOCHS
+    least = LEAST_EPOCHS if seconds_of(fit, 1) < SLOW_EPOCH else 1
+    epochs = least
     while (taken := seconds_of(fit, epochs)) < seconds / 2:
         epochs = int(epochs * min(10, 1 + seconds / taken))
-    epochs = max(LEAST_EPOCHS, round(epochs * seconds / taken))
+    epochs = max(least, round(epochs * seconds / taken))
     fit(epochs)  # a longer fit may choose other code than a short one, which has to be compiled too
     return epochs
 
