@@ -108,10 +108,15 @@ def shuffled_by_kernel(order, generator):
 
 
 @njit(nogil=True)
-def team_member(state, thread, threads, phases, tasks, done_by, order, next_place):
-    """Do one thread's part of ``phases`` phases of ``tasks`` tasks; note who did a task and in which order."""
+def team_member(state, thread, threads, phases, tasks, last, done_by, order, next_place):
+    """Do one thread's part of ``phases`` phases of ``tasks`` tasks; note which were done and in which order.
+
+    Whoever has a task of phase ``last`` ends the call. Return the phases that the thread went through.
+    """
     crew, places = pointer(state), pointer(next_place)
     for phase in range(phases):
+        if team.ended(crew, threads, phase):
+            return phase
         for i in range(tasks):
             task = (thread + i) % tasks
             if team.claim(crew, threads, task, phase + 1):
@@ -120,13 +125,23 @@ def team_member(state, thread, threads, phases, tasks, done_by, order, next_plac
                 while not team.replace(places, 0, place, place + 1):
                     place = team.fetch(places, 0)
                 order[place] = phase
+                if phase + 1 == last:
+                    team.end_after(crew, phase + 1)
                 team.done(crew, threads)
         team.wait(crew, threads, (phase + 1) * tasks)
+    return phases
+
+
+@njit
+def _begin(state, tasks):
+    team.begin(pointer(state), tasks)
 
 
 def new_team(tasks):
     """Return the state of a team."""
-    return np.zeros((tasks + 1) * team.LINE, np.int64)
+    state = np.ones((tasks + 1) * team.LINE, np.int64)
+    _begin(state, tasks)
+    return state
 
 
 # --- blocks ---------------------------------------------------------------------------------------------

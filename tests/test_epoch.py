@@ -315,3 +315,29 @@ def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
         cut, calls = run(*places)
         assert calls > 3
         assert cut == whole
+
+
+@pytest.mark.parametrize("batch_size", [16, 50, 330])
+def test_a_call_that_its_threads_end_early_is_gone_on_with(batch_size):
+    """As after a thread that waited too often: a call over several epochs ends after its first step."""
+    task, model, rule = problem(330, 5, 18, 3), Model("relu", alpha=0.1), Rule("adam", rate=0.01)
+
+    def run(steps):
+        net = network(task, model, rule, FLOAT64)
+        attach(net, task, model, batch_size=batch_size)
+        net.pace, begins, call = ScriptedPace((False, 10**9)), [], net._call
+
+        def ended_early(parallel, begin, end, step):
+            place = begin % 330 // batch_size * batch_size + steps * batch_size
+            begins.append(begin)
+            return call(parallel, begin, min(end, begin - begin % 330 + min(330, place)), step)
+
+        net._call = ended_early
+        return bits(weights_of(net), net.train_epochs(3, None, None, rule.rate, 0)), begins, net.pace.taken
+
+    whole, begins, _ = run(10**9)
+    assert begins == [0, 330, 660]
+    pieces, begins, taken = run(1)
+    assert len(begins) == 3 * -(-330 // batch_size)
+    assert pieces == whole
+    assert sum(places for _, places in taken) == 3 * 330

@@ -203,9 +203,10 @@ class Network:
         begin, end = 0, epochs * n
         while True:
             plan[_SKIPPED] = self._losses[-1, 1]
-            stop = self._border(begin, places, end)
-            self.pace.record(parallel, stop - begin, self._call(parallel, begin, stop, step))
-            begin = stop
+            seconds = self._call(parallel, begin, self._border(begin, places, end), step)
+            reached = int(self._losses[-1, 0])
+            self.pace.record(parallel, reached - begin, seconds)
+            begin = reached
             if begin == end:
                 return self.losses_so_far()
             parallel, places = self.pace.next_call(end - begin)
@@ -249,12 +250,13 @@ class Network:
         """Return the border of a block that ends a call of about so many places from ``begin`` on."""
         if begin + places >= end:
             return end
-        start = begin // self.batch_size * self.batch_size
+        epoch, place = begin - begin % self.n_samples, begin % self.n_samples
+        start = place // self.batch_size * self.batch_size
         stop = min(start + self.batch_size, self.n_samples)
-        if begin + places >= stop:  # whole batches
-            return max(stop, (begin + places) // self.batch_size * self.batch_size)
+        if place + places >= stop:  # whole batches
+            return epoch + min(self.n_samples, max(stop, (place + places) // self.batch_size * self.batch_size))
         blocks = max(1, places // self.block)
-        return min(stop, begin + blocks * self.block)
+        return epoch + min(stop, place + blocks * self.block)
 
 
 def matrices(coefs, intercepts, dtype, sizes=None):

@@ -129,12 +129,14 @@ def examples_phase(
 
 
 @kernel
-def weights_phase(thread, threads, phase, weight_sum, rate, crew, buffers, sizes, plan, settings):
+def weights_phase(thread, threads, phase, waits, weight_sum, rate, crew, buffers, sizes, plan, settings):
     """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first."""
     for i in range(threads):
         part = (thread + i) % threads
         if team.claim(crew, threads, part, phase):
             update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
+            if waits > team.MOST_WAITS:
+                team.end_after(crew, phase)
             team.done(crew, threads)
 
 
@@ -145,11 +147,11 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     crew = pointer_at(plan[TEAM], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     block, steps = plan.shares * plan.rows, -(-n // batch)
-    phase, tasks = 0, 0  # so far
+    phase, tasks, waits = 0, 0, 0  # so far
     skipped = plan.skipped
     # the last update, whose loss is known only after it: the next phase begins with noting it
     noted, last_epoch, last_update, last_size, last_weight = True, 0, 0, 0, 1.0
-    while begin < end:
+    while begin < end and not team.ended(crew, threads, phase):
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
@@ -160,7 +162,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             if team.claim(crew, threads, 0, phase):
                 shuffle(order, n, generator)
                 team.done(crew, threads)
-            team.wait(crew, threads, tasks)
+            waits += team.wait(crew, threads, tasks)
         if not noted:
             phase, tasks = phase + 1, tasks + 1
             if team.claim(crew, threads, 0, phase):
@@ -172,7 +174,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             thread, threads, phase, update, place, plan.seen + epoch * n, count, place == start,
             crew, order, buffers, sizes, plan, settings,
         )  # fmt: skip
-        team.wait(crew, threads, tasks)
+        waits += team.wait(crew, threads, tasks)
         noted, begin = True, begin + count
         if place + count < start + size:
             continue
@@ -185,10 +187,11 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             continue
         phase, tasks = phase + 1, tasks + threads
         rate = rate_of_step(update, plan, settings)
-        weights_phase(thread, threads, phase, weight_sum, rate, crew, buffers, sizes, plan, settings)
-        team.wait(crew, threads, tasks)
+        weights_phase(thread, threads, phase, waits, weight_sum, rate, crew, buffers, sizes, plan, settings)
+        waits += team.wait(crew, threads, tasks)
         noted, last_epoch, last_update, last_size, last_weight = False, epoch, update, size, weight_sum
-    losses[len(losses) - 1, 1] = skipped  # each thread knows the same
+    losses[len(losses) - 1, 0] = begin  # each thread knows the same
+    losses[len(losses) - 1, 1] = skipped
     if not noted and team.claim(crew, threads, 0, phase + 1):
         losses[last_epoch, 0] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
 
@@ -259,15 +262,15 @@ def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, s
     """Train on the places begin..end of epochs of n places each, in batches; ``step`` updates were done before.
 
     Add to ``losses[e, 0]`` the loss of each batch of epoch e that was completed, times its size, and to
-    ``losses[e, 1]`` the size of each batch that has no weight, which is left out. Set the last row to ``end`` and to
-    the number of batches left out so far: what a call has done is in memory before Python can be interrupted. The
-    order is shuffled at the begin of each epoch if the plan has a generator. Each phase is divided among ``threads``
-    threads.
+    ``losses[e, 1]`` the size of each batch that has no weight, which is left out. Set the last row to the place that
+    was reached and to the number of batches left out so far: what a call has done is in memory before Python can be
+    interrupted. The order is shuffled at the begin of each epoch if the plan has a generator. Each phase is divided
+    among ``threads`` threads; the call ends at the border of a batch before ``end`` if they wait too much for each
+    other.
     """
     team.begin(pointer_at(plan[TEAM], sizes), max(threads, numbers(plan, PLAN)[SHARES]))
     for thread in prange(threads):
         work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
-    losses[len(losses) - 1, 0] = end
 
 
 train_serial, train_parallel = train

@@ -5,8 +5,11 @@ claim tasks one by one, each its own first and then those that another has not y
 for but a task that a running thread has claimed: a thread that comes late, or never, leaves its tasks to the others.
 So a team is complete with any number of threads, also with one.
 
-The state of a team is an array of 64-bit integers: the number of tasks done in the call, and for each task the
-last phase in which it was claimed, each in a cache line of its own.
+A thread that has waited too often, because another was taken off its CPU, can end the call for all after the phase
+in which it has a task: no other thread can be beyond that phase, so all end at the same place.
+
+The state of a team is an array of 64-bit integers: the number of tasks done in the call and beside it the phase after
+which the call ends, and for each task the last phase in which it was claimed, each in a cache line of its own.
 """
 
 import os
@@ -20,6 +23,9 @@ from .compiling import kernel
 
 LINE = 16  # numbers from one counter to the next: two cache lines, as CPUs fetch them in pairs
 SPINS = 2000  # turns of waiting before the CPU is offered to other threads
+MOST_WAITS = 256  # offers of a thread in a call, before it ends the call
+NEVER = 2**62
+_LAST = 1  # the place of the phase after which the call ends
 
 # LLVM's names of the instruction that says "this thread waits", with its operands
 _X86, _ARM = ("llvm.x86.sse2.pause",), ("llvm.aarch64.hint", 1)
@@ -82,6 +88,7 @@ def begin(team, tasks):
     """Begin a call whose phases have at most so many tasks. OUT team."""
     for i in range(0, (tasks + 1) * LINE, LINE):
         team[i] = 0
+    team[_LAST] = NEVER
 
 
 @kernel
@@ -103,10 +110,23 @@ def done(team, threads):
 
 @kernel
 def wait(team, threads, tasks):
-    """Wait until so many tasks of the call are done."""
+    """Wait until so many tasks of the call are done; return how often the CPU was offered to other threads."""
     spins = 0
     while threads > 1 and fetch(team, 0) < tasks:
         pause()
         spins += 1
         if spins % SPINS == 0:
             _yield()
+    return spins // SPINS
+
+
+@kernel
+def end_after(team, phase):
+    """Let the call end after this phase, in which the calling thread has claimed a task. INOUT team."""
+    team[_LAST] = phase
+
+
+@kernel
+def ended(team, threads, phase):
+    """Return whether the call ends after this phase, whose tasks are all done."""
+    return threads > 1 and fetch(team, _LAST) <= phase
