@@ -13,7 +13,7 @@ from .kernels.prediction import (
 )
 from .kernels.threads import fair_share, thread_limit, threads
 
-THREAD_OPERATIONS = 4e6  # a prediction with fewer for each thread is done by one
+THREAD_OPERATIONS = 1e7  # a prediction with fewer for each thread is done by one: others have to wake up
 CALL_OPERATIONS = 2e9  # for each thread in one call of a kernel; Python can react to an interrupt between calls
 LOADING_OPERATIONS = 1e10  # of predictions that could have used threads, before the parallel copy is loaded for them
 

@@ -11,6 +11,7 @@ from time import perf_counter
 CALL_SECONDS = 0.05  # the length of one kernel call
 TRIAL_SECONDS = 0.002  # the length of a call that only looks how fast a copy is
 RETRY_SECONDS = 0.5  # how long a comparison is trusted
+FIRST_RETRY_SECONDS = 0.03  # and how long the first of a fit, whose threads may have to wake up; each next twice as long
 SMALLEST_STEP = 20_000  # operations; a smaller step is over before a second thread has begun
 WORTH_LOADING = 0.3  # seconds of serial training in this process, before the parallel copy is compiled or loaded
 GUESSED_RATE = 40e9  # operations per second, before anything is measured
@@ -40,6 +41,7 @@ class Pace:
         self._measured = {False: -1.0}
         self._may = may and operations * step >= SMALLEST_STEP
         self._kind = kind
+        self._trusted = FIRST_RETRY_SECONDS
 
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
@@ -52,7 +54,9 @@ class Pace:
         now = perf_counter()
         best = self._seconds[True] < self._seconds[False]
         other = not best
-        if self._measured[best] >= 0 and now - self._measured[other] > RETRY_SECONDS:
+        if self._measured[best] >= 0 and now - self._measured[other] > self._trusted:
+            if self._measured[other] >= 0:
+                self._trusted = min(2 * self._trusted, RETRY_SECONDS)
             return other, self._places(other, TRIAL_SECONDS, left)
         return best, self._places(best, CALL_SECONDS if self._measured[best] >= 0 else TRIAL_SECONDS, left)
 
