@@ -11,7 +11,7 @@ from time import perf_counter
 CALL_SECONDS = 0.05  # the length of one kernel call
 TRIAL_SECONDS = 0.002  # the length of a call that only looks how fast a copy is
 RETRY_SECONDS = 0.5  # how long a comparison is trusted
-FIRST_RETRY_SECONDS = 0.03  # and how long the first of a fit, whose threads may have to wake up; each next twice as long
+FIRST_RETRY_SECONDS = 0.03  # and the first of a fit, whose threads may have to wake up; each next twice as long
 SMALLEST_STEP = 20_000  # operations; a smaller step is over before a second thread has begun
 WORTH_LOADING = 0.3  # seconds of serial training in this process, before the parallel copy is compiled or loaded
 GUESSED_RATE = 40e9  # operations per second, before anything is measured

@@ -22,8 +22,8 @@ from numba.extending import intrinsic
 from .compiling import kernel
 
 LINE = 16  # numbers from one counter to the next: two cache lines, as CPUs fetch them in pairs
-SPINS = 2000  # turns of waiting before the CPU is offered to other threads
-MOST_WAITS = 16  # offers of a thread in a call, of up to some milliseconds each, before it ends the call
+SPINS = 20_000  # turns of waiting, some tenths of a millisecond, before the CPU is offered to other threads
+MOST_WAITS = 32  # offers of a thread in a call, of up to some milliseconds each, before it ends the call
 NEVER = 2**62
 _LAST = 1  # the place of the phase after which the call ends
 
