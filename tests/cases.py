@@ -55,8 +55,8 @@ def laid_out(X, layout, folder):
     return X
 
 
-class Visitor:
-    """A callback of scikit-learn that uses the model after each epoch."""
+class Watcher:
+    """A callback of scikit-learn that is given each epoch's model."""
 
     def setup(self, estimator, context):
         pass
@@ -66,6 +66,13 @@ class Visitor:
 
     def on_fit_task_begin(self, estimator, context):
         pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        return False
+
+
+class Visitor(Watcher):
+    """A callback that uses the model after each epoch."""
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         if context.task_name == "epoch":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import Watcher
 from scipy import sparse
 from sklearn.datasets import load_iris
 
@@ -52,22 +53,6 @@ def classifier(**parameters):
 
 def always_better(estimator, X, y):
     return float(estimator.n_iter_)
-
-
-class Watcher:
-    """A callback that looks at each epoch's model."""
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        return False
 
 
 # Each gives a model in its state before, and the call that is cut off.

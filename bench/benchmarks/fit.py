@@ -46,7 +46,7 @@ class _Epochs:
     epochs = 10
 
     def problem(self, size):
-        """Return samples, features and hidden units."""
+        """Return samples, features and hidden units: each benchmark below lets another of them grow."""
         raise NotImplementedError
 
     def setup(self, size, dtype):

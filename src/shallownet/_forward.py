@@ -48,10 +48,8 @@ def _parts(operations, n_jobs, dtype):
 
     The parallel copy is compiled, or loaded from the cache, only once there has been work enough to repay it.
     """
-    if operations < 2 * THREAD_OPERATIONS:  # not worth to ask how many threads there are
-        return 1
-    parts = min(thread_count(n_jobs), int(operations / THREAD_OPERATIONS))
-    if parts < 2:
+    parts = int(operations / THREAD_OPERATIONS)
+    if parts < 2 or (parts := min(parts, thread_count(n_jobs))) < 2:  # asked only where it matters: it takes its time
         return 1
     done = _without_threads[dtype] = _without_threads.get(dtype, 0) + operations
     return parts if done >= LOADING_OPERATIONS else 1

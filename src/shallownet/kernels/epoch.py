@@ -268,7 +268,7 @@ def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, s
     among ``threads`` threads; the call ends at the border of a batch before ``end`` if they wait too much for each
     other.
     """
-    team.begin(pointer_at(plan[TEAM], sizes), max(threads, numbers(plan, PLAN)[SHARES]))
+    team.begin(pointer_at(plan[TEAM], sizes), max(threads, plan[SHARES]))
     for thread in prange(threads):
         work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
 
