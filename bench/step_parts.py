@@ -114,10 +114,11 @@ class Parts:
         network.train_epoch(self.order.rows, 0.0, 0)  # sets the order, and fills the buffers with numbers of a training
         plan = network._plan
         plan[GENERATOR] = self.order.generator.ctypes.data
-        shares = Plan(*plan).shares
-        count = shape.batch_size // shares
+        names = Plan(*plan)
+        count = min(shape.batch_size // names.shares, names.rows)  # a long share is done in several blocks
         packed = network._addresses, network._sizes, plan, network._constants, network.theta
-        ends = [best_seconds(run_until, last, shape.n_samples, count, *packed) * shares for last in range(len(PREFIX))]
+        blocks = shape.batch_size / count
+        ends = [best_seconds(run_until, last, shape.n_samples, count, *packed) * blocks for last in range(len(PREFIX))]
         parts = dict(zip(PREFIX, np.diff(ends, prepend=0.0).tolist(), strict=True))
         parts["update"] = best_seconds(run_update, shape.batch_size, *packed)
         parts["shuffling"] = best_seconds(run_shuffle, shape.n_samples, network._sizes, plan) / self.steps

@@ -214,8 +214,8 @@ def uniform(p, key, counter):
         return ((x * x + z) >> np.uint64(40)).astype(p.dtype) * p.dtype.type(2.0**-24)
 
 
-def count_up(p, index):
-    p[index] += 1
+def publish(p, index, value):
+    p[index] = value
 
 
 def replace(p, index, old, new):
@@ -260,7 +260,7 @@ STANDINS = {
     "store_row_sums": store_row_sums,
     "uniform": uniform,
     "fetch": lambda p, index: p[index],
-    "count_up": count_up,
+    "publish": publish,
     "replace": replace,
     "pause": lambda: None,
     "_yield": lambda: 0,

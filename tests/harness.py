@@ -118,6 +118,8 @@ def team_member(state, thread, threads, phases, tasks, last, done_by, order, nex
         if team.ended(crew, threads, phase):
             return phase
         for i in range(tasks):
+            if i == 1 and team.soon_done(crew, threads, (phase + 1) * tasks):
+                break
             task = (thread + i) % tasks
             if team.claim(crew, threads, task, phase + 1):
                 done_by[phase, task] += 1
@@ -127,20 +129,20 @@ def team_member(state, thread, threads, phases, tasks, last, done_by, order, nex
                 order[place] = phase
                 if phase + 1 == last:
                     team.end_after(crew, phase + 1)
-                team.done(crew, threads)
+                team.done(crew, thread, threads)
         team.wait(crew, threads, (phase + 1) * tasks)
     return phases
 
 
 @njit
-def _begin(state, tasks):
-    team.begin(pointer(state), tasks)
+def _begin(state, threads, tasks):
+    team.begin(pointer(state), threads, tasks)
 
 
-def new_team(tasks):
+def new_team(threads, tasks):
     """Return the state of a team."""
-    state = np.ones((tasks + 1) * team.LINE, np.int64)
-    _begin(state, tasks)
+    state = np.ones((1 + threads + tasks) * team.LINE, np.int64)
+    _begin(state, threads, tasks)
     return state
 
 

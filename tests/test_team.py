@@ -11,9 +11,9 @@ PHASES, TASKS = 300, 5
 
 def run(members, threads, last=0):
     """Let the ``members`` of a team of so many threads work; return the notes of ``team_member`` and its results."""
-    state, done_by = new_team(TASKS), np.zeros((PHASES, TASKS), np.int64)
+    state, done_by = new_team(threads, TASKS), np.zeros((PHASES, TASKS), np.int64)
     order, next_place = np.full(PHASES * TASKS, -1), np.zeros(1, np.int64)
-    team_member(new_team(TASKS), 0, 1, 0, TASKS, last, done_by, order, next_place)  # compiled before threads start
+    team_member(new_team(1, TASKS), 0, 1, 0, TASKS, last, done_by, order, next_place)  # compiled before threads start
     results = []
 
     def member(i):
@@ -40,7 +40,7 @@ def test_each_task_is_done_once_and_in_its_phase(members, threads):
 
 
 def test_members_one_after_another():
-    state, done_by = new_team(TASKS), np.zeros((PHASES, TASKS), np.int64)
+    state, done_by = new_team(3, TASKS), np.zeros((PHASES, TASKS), np.int64)
     order, next_place = np.full(PHASES * TASKS, -1), np.zeros(1, np.int64)
     for thread in range(3):  # as on a pool of one thread
         team_member(state, thread, 3, PHASES, TASKS, 0, done_by, order, next_place)

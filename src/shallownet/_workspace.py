@@ -10,8 +10,8 @@ from .kernels.plan import TILE
 from .kernels.team import LINE
 
 REGISTER_BYTES = 64
-WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
-SPARSE_WORKSPACE_BYTES = 4 * WORKSPACE_BYTES  # shared by all threads
+WORKSPACE_BYTES = 1024 * 1024  # of a thread: the second cache of today's CPUs
+SPARSE_WORKSPACE_BYTES = 2 * WORKSPACE_BYTES  # shared by all threads
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
 SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
 
@@ -56,7 +56,7 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
     x = zeros(parts * rows * sizes.feature_rows, dtype)
     x[sizes.features :: sizes.feature_rows] = 1
-    team = zeros((shares + 1) * LINE, np.int64)
+    team = zeros((1 + parts + shares) * LINE, np.int64)
     buffers = {
         "gradient": zeros(shares * sizes.size, dtype),
         "squares": zeros(round_up(units, lanes), dtype),

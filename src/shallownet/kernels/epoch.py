@@ -15,6 +15,7 @@ begin and end at any border of blocks, so that a run can be done in any number o
 """
 
 import math
+from typing import NamedTuple
 
 from numba import prange
 
@@ -49,6 +50,22 @@ def rate_of_step(step, plan, settings):
         correction = math.sqrt(1.0 - settings.decay_2**step) / (1.0 - settings.decay_1**step)
         return settings.rate * correction
     return settings.rate
+
+
+class Update(NamedTuple):
+    """An update that was done: its epoch, its number, the size of its batch (0: none), and the sum of its weights."""
+
+    epoch: int
+    number: int
+    size: int
+    weight_sum: float
+
+
+@kernel
+def note_loss(last, losses, buffers, plan, settings):
+    """Add the loss of the last update's batch to that of its epoch. OUT losses."""
+    if last.size > 0:
+        losses[last.epoch, 0] += loss_of_step(last.number, last.size, last.weight_sum, buffers, plan, settings)
 
 
 @kernel
@@ -117,27 +134,38 @@ def do_share(share, thread, update, place, seen, count, fresh, order, buffers, s
 
 @kernel
 def examples_phase(
-    thread, threads, phase, update, place, seen, count, fresh, crew, order, buffers, sizes, plan, settings
-):
-    """Do the shares of ``count`` examples that no other thread has claimed, one's own first."""
+    thread, threads, phase, tasks, update, place, seen, count, fresh, last, losses,
+    crew, order, buffers, sizes, plan, settings,
+):  # fmt: skip
+    """Do the shares of ``count`` examples that no other thread has claimed, one's own first.
+
+    With the first share goes the loss of the last update, which is known only now.
+    """
     first = thread * plan.shares // threads
+    own = (thread + 1) * plan.shares // threads - first
     for i in range(plan.shares):
+        if i == own and team.soon_done(crew, threads, tasks):
+            break
         share = (first + i) % plan.shares
         if team.claim(crew, threads, share, phase):
+            if share == 0:
+                note_loss(last, losses, buffers, plan, settings)
             do_share(share, thread, update, place, seen, count, fresh, order, buffers, sizes, plan, settings)
-            team.done(crew, threads)
+            team.done(crew, thread, threads)
 
 
 @kernel
-def weights_phase(thread, threads, phase, waits, weight_sum, rate, crew, buffers, sizes, plan, settings):
+def weights_phase(thread, threads, phase, tasks, waits, weight_sum, rate, crew, buffers, sizes, plan, settings):
     """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first."""
     for i in range(threads):
+        if i == 1 and team.soon_done(crew, threads, tasks):
+            break
         part = (thread + i) % threads
         if team.claim(crew, threads, part, phase):
             update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
             if waits > team.MOST_WAITS:
                 team.end_after(crew, phase)
-            team.done(crew, threads)
+            team.done(crew, thread, threads)
 
 
 @kernel
@@ -149,8 +177,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     block, steps = plan.shares * plan.rows, -(-n // batch)
     phase, tasks, waits = 0, 0, 0  # so far
     skipped = plan.skipped
-    # the last update, whose loss is known only after it: the next phase begins with noting it
-    noted, last_epoch, last_update, last_size, last_weight = True, 0, 0, 0, 1.0
+    last = Update(0, 0, 0, 1.0)  # the one whose loss is still to be noted
     while begin < end and not team.ended(crew, threads, phase):
         epoch, place = begin // n, begin % n
         start = place // batch * batch
@@ -161,21 +188,16 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             phase, tasks = phase + 1, tasks + 1
             if team.claim(crew, threads, 0, phase):
                 shuffle(order, n, generator)
-                team.done(crew, threads)
+                team.done(crew, thread, threads)
             waits += team.wait(crew, threads, tasks)
-        if not noted:
-            phase, tasks = phase + 1, tasks + 1
-            if team.claim(crew, threads, 0, phase):
-                losses[last_epoch, 0] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
-                team.done(crew, threads)
 
         phase, tasks = phase + 1, tasks + plan.shares
         examples_phase(
-            thread, threads, phase, update, place, plan.seen + epoch * n, count, place == start,
+            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, place == start, last, losses,
             crew, order, buffers, sizes, plan, settings,
         )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
-        noted, begin = True, begin + count
+        last, begin = Update(0, 0, 0, 1.0), begin + count
         if place + count < start + size:
             continue
 
@@ -187,13 +209,13 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             continue
         phase, tasks = phase + 1, tasks + threads
         rate = rate_of_step(update, plan, settings)
-        weights_phase(thread, threads, phase, waits, weight_sum, rate, crew, buffers, sizes, plan, settings)
+        weights_phase(thread, threads, phase, tasks, waits, weight_sum, rate, crew, buffers, sizes, plan, settings)
         waits += team.wait(crew, threads, tasks)
-        noted, last_epoch, last_update, last_size, last_weight = False, epoch, update, size, weight_sum
+        last = Update(epoch, update, size, weight_sum)
     losses[len(losses) - 1, 0] = begin  # each thread knows the same
     losses[len(losses) - 1, 1] = skipped
-    if not noted and team.claim(crew, threads, 0, phase + 1):
-        losses[last_epoch, 0] += loss_of_step(last_update, last_size, last_weight, buffers, plan, settings)
+    if team.claim(crew, threads, 0, phase + 1):
+        note_loss(last, losses, buffers, plan, settings)
 
 
 @kernel
@@ -268,7 +290,7 @@ def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, s
     among ``threads`` threads; the call ends at the border of a batch before ``end`` if they wait too much for each
     other.
     """
-    team.begin(pointer_at(plan[TEAM], sizes), max(threads, plan[SHARES]))
+    team.begin(pointer_at(plan[TEAM], sizes), threads, max(threads, plan[SHARES]))
     for thread in prange(threads):
         work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
 

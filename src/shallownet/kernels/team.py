@@ -8,8 +8,9 @@ So a team is complete with any number of threads, also with one.
 A thread that has waited too often, because another was taken off its CPU, can end the call for all after the phase
 in which it has a task: no other thread can be beyond that phase, so all end at the same place.
 
-The state of a team is an array of 64-bit integers: the number of tasks done in the call and beside it the phase after
-which the call ends, and for each task the last phase in which it was claimed, each in a cache line of its own.
+The state of a team is an array of 64-bit integers: the phase after which the call ends, for each thread the number of
+tasks that it has done in the call, and for each task the last phase in which it was claimed, each in a cache line of its
+own.
 """
 
 import os
@@ -22,10 +23,10 @@ from numba.extending import intrinsic
 from .compiling import kernel
 
 LINE = 16  # numbers from one counter to the next: two cache lines, as CPUs fetch them in pairs
+SHORT_SPINS = 50  # turns of waiting, about a microsecond, before a thread looks for tasks of others
 SPINS = 20_000  # turns of waiting, some tenths of a millisecond, before the CPU is offered to other threads
 MOST_WAITS = 32  # offers of a thread in a call, of up to some milliseconds each, before it ends the call
 NEVER = 2**62
-_LAST = 1  # the place of the phase after which the call ends
 
 # LLVM's names of the instruction that says "this thread waits", with its operands
 _X86, _ARM = ("llvm.x86.sse2.pause",), ("llvm.aarch64.hint", 1)
@@ -44,15 +45,15 @@ def fetch(typingctx, p, index):
 
 
 @intrinsic
-def count_up(typingctx, p, index):
-    """Add 1 to p[index] and show other threads all that was written before."""
+def publish(typingctx, p, index, value):
+    """Set p[index] and show other threads all that was written before."""
 
     def codegen(context, builder, sig, args):
-        one = ir.Constant(ir.IntType(64), 1)
-        builder.atomic_rmw("add", builder.gep(args[0], [args[1]]), one, "release")
+        p, index, value = args
+        builder.store_atomic(value, builder.gep(p, [index]), "release", 8)
         return context.get_dummy_value()
 
-    return types.none(p, types.intp), codegen
+    return types.none(p, types.intp, types.int64), codegen
 
 
 @intrinsic
@@ -84,11 +85,11 @@ def pause(typingctx):
 
 
 @kernel
-def begin(team, tasks):
-    """Begin a call whose phases have at most so many tasks. OUT team."""
-    for i in range(0, (tasks + 1) * LINE, LINE):
+def begin(team, threads, tasks):
+    """Begin a call of so many threads, whose phases have at most so many tasks. OUT team."""
+    for i in range(0, (1 + threads + tasks) * LINE, LINE):
         team[i] = 0
-    team[_LAST] = NEVER
+    team[0] = NEVER
 
 
 @kernel
@@ -96,23 +97,43 @@ def claim(team, threads, task, phase):
     """Return whether the calling thread is the one to do this task of this phase. INOUT team."""
     if threads == 1:
         return True
-    place = (task + 1) * LINE
+    place = (1 + threads + task) * LINE
     last = fetch(team, place)
     return last < phase and replace(team, place, last, phase)
 
 
 @kernel
-def done(team, threads):
-    """Say that a claimed task is done. INOUT team."""
+def done(team, thread, threads):
+    """Say that the calling thread has done a task that it claimed. INOUT team."""
     if threads > 1:
-        count_up(team, 0)
+        place = (1 + thread) * LINE
+        publish(team, place, team[place] + 1)
+
+
+@kernel
+def all_done(team, threads, tasks):
+    """Return whether so many tasks of the call are done."""
+    count = 0
+    for thread in range(threads):
+        count += fetch(team, (1 + thread) * LINE)
+    return count >= tasks
+
+
+@kernel
+def soon_done(team, threads, tasks):
+    """Return whether so many tasks of the call are done within a moment."""
+    spins = 0
+    while threads > 1 and spins < SHORT_SPINS and not all_done(team, threads, tasks):
+        pause()
+        spins += 1
+    return 1 < threads and spins < SHORT_SPINS
 
 
 @kernel
 def wait(team, threads, tasks):
     """Wait until so many tasks of the call are done; return how often the CPU was offered to other threads."""
     spins = 0
-    while threads > 1 and fetch(team, 0) < tasks:
+    while threads > 1 and not all_done(team, threads, tasks):
         pause()
         spins += 1
         if spins % SPINS == 0:
@@ -123,10 +144,10 @@ def wait(team, threads, tasks):
 @kernel
 def end_after(team, phase):
     """Let the call end after this phase, in which the calling thread has claimed a task. INOUT team."""
-    team[_LAST] = phase
+    team[0] = phase
 
 
 @kernel
 def ended(team, threads, phase):
     """Return whether the call ends after this phase, whose tasks are all done."""
-    return threads > 1 and fetch(team, _LAST) <= phase
+    return threads > 1 and fetch(team, 0) <= phase
