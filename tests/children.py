@@ -13,7 +13,7 @@ import shallownet
 PACKAGE = Path(shallownet.__file__).parent
 SECONDS = 200  # that a process may take
 
-# Trains, or only packs weights, and prints what came of it and how it was compiled.
+# Trains, or only computes hidden activations, and prints what came of it and how it was compiled.
 JOB = """
 import json, sys, warnings
 with warnings.catch_warnings(record=True) as caught:
@@ -28,11 +28,10 @@ with warnings.catch_warnings(record=True) as caught:
         model = shallownet.ShallowNetClassifier(3, "tanh", max_iter=3, random_state=0, n_jobs=1).fit(X, y)
         result = [*model.loss_curve_, *model.predict_proba(X)[:, 1].tolist()]
     else:
-        from shallownet._network import Network
-        weights = [random.randn(3, 2), random.randn(2, 1)], [random.randn(2), random.randn(1)]
-        weights = [[w.astype(dtype) for w in pair] for pair in weights]
-        result = [w.tolist() for w in sum(Network(*weights, 0, 0, 0, None).weights(), [])]
-        assert result == [w.tolist() for w in sum(weights, [])]
+        from shallownet._forward import hidden_activations
+        X, w1, w2, b1, b2 = (random.randn(*shape).astype(dtype) for shape in [(5, 3), (3, 2), (2, 1), (2,), (1,)])
+        result = hidden_activations(X, [w1, w2], [b1, b2], 0, 0.0).tolist()
+        assert np.allclose(result, X @ w1 + b1, atol=1e-5)
 print(json.dumps({
     "file": shallownet.__file__,
     "version": shallownet.__version__,

@@ -295,8 +295,6 @@ def replace_intrinsics():
             setattr(room, name, functions[name])
     for room in (_network, _forward):
         for name in (
-            "pack",
-            "unpack",
             "predict_serial",
             "predict_parallel",
             "hidden_activations_serial",

@@ -5,9 +5,9 @@ from time import perf_counter
 import numpy as np
 
 from ._pace import Pace
-from ._workspace import REGISTER_BYTES, dense_workspace, sparse_workspace, zeros
+from ._workspace import dense_workspace, sparse_workspace, zeros
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
-from .kernels.panels import layout, pack, unpack
+from .kernels.panels import REGISTER_BYTES, layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
 from .kernels.threads import threads
 
@@ -60,20 +60,20 @@ class Network:
 
     def set_weights(self, coefs, intercepts):
         """Replace the weights."""
-        pack(*matrices(coefs, intercepts, self.dtype, self.sizes[:3]), self.theta, self._sizes)
+        self._pack(coefs, intercepts, self.theta)
 
     def weights(self):
         """Return coefs and intercepts, as new arrays."""
-        return self._unpacked(self.theta)
+        return unpack(self.theta, self.sizes)
 
     def moments(self):
         """Return the solver's two moments, each as coefs and intercepts."""
-        return self._unpacked(self.first), self._unpacked(self.second)
+        return unpack(self.first, self.sizes), unpack(self.second, self.sizes)
 
     def set_moments(self, moments):
         """Continue with the moments of an earlier training."""
         for (coefs, intercepts), panels in zip(moments, (self.first, self.second), strict=True):
-            pack(*matrices(coefs, intercepts, self.dtype, self.sizes[:3]), panels, self._sizes)
+            self._pack(coefs, intercepts, panels)
 
     def loss_and_gradient(self, coefs, intercepts):
         """Return the loss of all examples at given weights, and its gradient as coefs and intercepts.
@@ -82,14 +82,11 @@ class Network:
         """
         self.set_weights(coefs, intercepts)
         loss = self.train_epoch(None, 0.0, 0)
-        return loss, self._unpacked(self.first)
+        return loss, unpack(self.first, self.sizes)
 
-    def _unpacked(self, panels):
-        s = self.sizes
-        w1, w2 = np.empty((s.features, s.hidden), self.dtype), np.empty((s.hidden, s.outputs), self.dtype)
-        b1, b2 = np.empty(s.hidden, self.dtype), np.empty(s.outputs, self.dtype)
-        unpack(panels, w1, b1, w2, b2, self._sizes)
-        return [w1, w2], [b1, b2]
+    def _pack(self, coefs, intercepts, panels):
+        w1, b1, w2, b2 = matrices(coefs, intercepts, self.dtype, self.sizes[:3])
+        pack([w1, w2], [b1, b2], panels, self.sizes)
 
     def finite(self):
         """Return whether all weights are finite."""

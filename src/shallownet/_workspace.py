@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .kernels.layers import UNIT
-from .kernels.panels import round_up
+from .kernels.panels import REGISTER_BYTES, round_up
 from .kernels.plan import TILE
 from .kernels.team import LINE
 
-REGISTER_BYTES = 64
 WORKSPACE_BYTES = 1024 * 1024  # of a thread: the second cache of today's CPUs
 SPARSE_WORKSPACE_BYTES = 2 * WORKSPACE_BYTES  # shared by all threads
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use

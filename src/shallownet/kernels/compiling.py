@@ -15,7 +15,7 @@ from typing import Any
 
 from numba import njit
 from numba.core import config
-from numba.extending import register_jitable
+from numba.extending import overload, register_jitable
 
 from .cache import Cache
 from .linking import flags_of_kernels
@@ -31,9 +31,15 @@ def kernel(function: Callable) -> Callable:
     return njit(**_FLAGS, **flags_of_kernels())(function)
 
 
+def by_type(function: Callable, **options: Any) -> Callable:
+    """Let a function of types return the implementation of ``function`` for them, which becomes a kernel."""
+    options["jit_options"] = {**_FLAGS, **flags_of_kernels()}
+    return overload(function, **options)
+
+
 def plain(function: Callable) -> Callable:
     """Leave a function to Python as it is, and let kernels call it too."""
-    return register_jitable(**_FLAGS)(function)
+    return register_jitable(**_FLAGS, **flags_of_kernels())(function)
 
 
 def entry(function: Callable, **flags: Any) -> Callable:

@@ -12,7 +12,6 @@ multiples of ln 2 in two parts; J.-M. Muller, "Elementary Functions" (2016), cha
 import math
 from typing import NamedTuple
 
-from numba.extending import overload
 from numpy.polynomial import chebyshev
 from scipy import special
 
@@ -28,6 +27,7 @@ from .arithmetic import (
     round_to_whole,
     select,
 )
+from .compiling import by_type
 
 
 class _Precision(NamedTuple):
@@ -104,7 +104,7 @@ def reduced_expm1(x):
     """Return whole n and q, |q| < 1/2, with e**x = 2**n * (1 + q); x has a finite exponential."""
 
 
-@overload(reduced_expm1)
+@by_type(reduced_expm1)
 def _reduced_expm1(x):
     constants = _PRECISION[x.dtype.bitwidth]
     ln2_high, ln2_low, series = constants.ln2_high, constants.ln2_low, constants.exp_series
@@ -117,7 +117,7 @@ def _reduced_expm1(x):
     return implementation
 
 
-@overload(exp)
+@by_type(exp)
 def _exp(x):
     constants = _PRECISION[x.dtype.bitwidth]
     lowest, highest = constants.lowest, constants.highest
@@ -133,7 +133,7 @@ def _exp(x):
     return implementation
 
 
-@overload(log)
+@by_type(log)
 def _log(x):
     constants = _PRECISION[x.dtype.bitwidth]
     ln2_high, ln2_low, series = constants.ln2_high, constants.ln2_low, constants.atanh_series
@@ -158,7 +158,7 @@ def _log(x):
     return implementation
 
 
-@overload(tanh)
+@by_type(tanh)
 def _tanh(x):
     def implementation(x):
         # tanh |x| = (e**2|x| - 1) / (e**2|x| + 1), from e**2|x| - 1 so that nothing cancels near 0
@@ -173,7 +173,7 @@ def _tanh(x):
     return implementation
 
 
-@overload(logistic)
+@by_type(logistic)
 def _logistic(x):
     def implementation(x):
         # by e**-|x|, which cannot overflow
@@ -183,7 +183,7 @@ def _logistic(x):
     return implementation
 
 
-@overload(log1p)
+@by_type(log1p)
 def _log1p(x):
     def implementation(x):
         # the rounding of 1 + x is undone by the ratio of x to what was added
@@ -202,7 +202,7 @@ def _mapped_erfcx(t):
     return (x + _BEND) * special.erfcx(x)
 
 
-@overload(erfcx)
+@by_type(erfcx)
 def _erfcx(x):
     degree = _PRECISION[x.dtype.bitwidth].erfcx_degree
     series = tuple(chebyshev.chebinterpolate(_mapped_erfcx, degree).tolist())

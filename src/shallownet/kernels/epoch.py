@@ -47,7 +47,7 @@ def unpacked(addresses, sizes, plan, settings, like):
 def rate_of_step(step, plan, settings):
     """Return the learning rate of a step; Adam's includes the corrections of its moments' bias."""
     if plan.solver == ADAM:
-        correction = math.sqrt(1.0 - settings.decay_2**step) / (1.0 - settings.decay_1**step)
+        correction = math.sqrt(1.0 - math.pow(settings.decay_2, step)) / (1.0 - math.pow(settings.decay_1, step))
         return settings.rate * correction
     return settings.rate
 

@@ -11,7 +11,6 @@ across lanes, is ``output_layer``.
 """
 
 import numpy as np
-from numba.extending import overload
 
 from .blocks import (
     add_outer,
@@ -23,7 +22,7 @@ from .blocks import (
     store_row_sums,
     zero_block,
 )
-from .compiling import kernel
+from .compiling import by_type, kernel
 from .lanes import WIDE, lane_count, load
 
 # How a product meets its output: it replaces it, is added to it, or is multiplied with it lane by lane.
@@ -40,7 +39,7 @@ def block_product(rows, s, first, row, step, length, v, panel, out, place, mode)
     """``rows`` (a constant) rows of ``multiply`` for one panel."""
 
 
-@overload(block_product, prefer_literal=True)
+@by_type(block_product, prefer_literal=True)
 def _block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
     count = rows.literal_value
 
@@ -62,7 +61,7 @@ def block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out, 
     """``rows`` (a constant) rows of ``multiply`` for two panels, which share each scalar."""
 
 
-@overload(block_product_pair, prefer_literal=True)
+@by_type(block_product_pair, prefer_literal=True)
 def _block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out, place, out_gap, mode):
     count = rows.literal_value
 

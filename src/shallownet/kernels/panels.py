@@ -12,9 +12,13 @@ and the panels hold only W2.
 
 from typing import NamedTuple
 
-from .compiling import entry, kernel, plain
-from .lanes import keep, lane_count, load, numbers, pointer, store
+import numpy as np
+
+from .compiling import kernel, plain
+from .lanes import lane_count, load, store
 from .layers import UNIT
+
+REGISTER_BYTES = 64  # of all lanes
 
 
 class Layout(NamedTuple):
@@ -83,19 +87,6 @@ def spread(row, first, hidden, theta, place, gap):
 
 
 @kernel
-def collect(theta, place, gap, hidden, row, first):
-    """Do the reverse of ``spread``. IN theta; OUT row."""
-    lanes = lane_count(theta)
-    for h in range(0, hidden, lanes):
-        source = place + h // lanes * gap
-        if h + lanes <= hidden:
-            store(row, first + h, load(theta, source))
-        else:
-            for unit in range(hidden - h):
-                row[first + h + unit] = theta[source + unit]
-
-
-@kernel
 def place_of_output(h, k, sizes, lanes):
     """Return where W2 of a hidden unit and an output is."""
     return sizes.w2 + h // lanes * sizes.w2_gap + k * lanes + h % lanes
@@ -118,28 +109,34 @@ def fill_panels(w1, b1, w2, b2, theta, sizes):
         theta[sizes.b2 + k] = b2[k]
 
 
-@entry
-def pack(w1, b1, w2, b2, theta, sizes):
-    """Do ``fill_panels`` with contiguous arrays."""
-    names = Layout(*numbers(sizes, LAYOUT))
-    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), pointer(theta), names)
-    keep((w1, b1, w2, b2, theta))
+def views(theta, sizes):
+    """Return W1 above b1 (features + 1, panels, lanes), W2 (outputs, panels, lanes) and b2 (outputs,) within theta."""
+    number = theta.itemsize
+    lanes = REGISTER_BYTES // number
+    strides = [
+        (number * row, number * gap, number) for row, gap in ((sizes.w1_row, sizes.w1_gap), (lanes, sizes.w2_gap))
+    ]
+    first = np.ndarray((sizes.features + 1, sizes.panels, lanes), theta.dtype, theta, 0, strides[0])
+    second = np.ndarray((sizes.outputs, sizes.panels, lanes), theta.dtype, theta, number * sizes.w2, strides[1])
+    return first, second, theta[sizes.b2 : sizes.b2 + sizes.outputs]
 
 
-@entry
-def unpack(theta, w1, b1, w2, b2, sizes):
-    """Fill the contiguous W1 (features, hidden), b1, W2 (hidden, outputs) and b2 from theta.
+def pack(coefs, intercepts, theta, sizes):
+    """Copy the matrices of both layers to theta, whose padding is zero and stays so. OUT theta."""
+    first, second, b2 = views(theta, sizes)
+    units = np.zeros((sizes.features + 1, sizes.panels * first.shape[2]), theta.dtype)
+    units[:-1, : sizes.hidden] = coefs[0]
+    units[-1, : sizes.hidden] = intercepts[0]
+    first[...] = units.reshape(first.shape)
+    units = np.zeros((sizes.outputs, sizes.panels * first.shape[2]), theta.dtype)
+    units[:, : sizes.hidden] = coefs[1].T
+    second[...] = units.reshape(second.shape)
+    b2[...] = intercepts[1]
 
-    IN theta; OUT w1, b1, w2, b2.
-    """
-    names, lanes = Layout(*numbers(sizes, LAYOUT)), lane_count(pointer(theta))
-    panels = pointer(theta)
-    for f in range(names.features):
-        collect(panels, f * names.w1_row, names.w1_gap, names.hidden, pointer(w1), f * names.hidden)
-    collect(panels, names.features * names.w1_row, names.w1_gap, names.hidden, pointer(b1), 0)
-    for h in range(names.hidden):
-        for k in range(names.outputs):
-            w2[h, k] = panels[place_of_output(h, k, names, lanes)]
-    for k in range(names.outputs):
-        b2[k] = panels[names.b2 + k]
-    keep((theta, w1, b1))
+
+def unpack(theta, sizes):
+    """Return coefs and intercepts as new arrays."""
+    first, second, b2 = views(theta, sizes)
+    rows = first.reshape(sizes.features + 1, -1)[:, : sizes.hidden]
+    columns = second.reshape(sizes.outputs, -1)[:, : sizes.hidden]
+    return [rows[:-1].copy(), columns.T.copy()], [rows[-1].copy(), b2.copy()]

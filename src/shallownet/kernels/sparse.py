@@ -7,10 +7,8 @@ no row of another; each row of W1 is updated as soon as its gradient is known, w
 Letters as in ``examples``; e counts nonzeros. ``x`` of the buffers holds the sorted values.
 """
 
-from numba.extending import overload
-
 from .blocks import add_products, load_block, store_block
-from .compiling import kernel
+from .compiling import by_type, kernel
 from .examples import finish_tile, row_of
 from .lanes import lane_count, load, pointer_at, shifted, splat, store
 from .plan import TILE
@@ -24,7 +22,7 @@ def add_group(rows, out, place, out_gap, values, indices, first, last, source, s
     """``rows`` (a constant) panels of ``add_weighted_rows``."""
 
 
-@overload(add_group, prefer_literal=True)
+@by_type(add_group, prefer_literal=True)
 def _add_group(rows, out, place, out_gap, values, indices, first, last, source, stride, offset, gap):
     count = rows.literal_value
 

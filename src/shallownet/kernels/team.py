@@ -9,8 +9,8 @@ A thread that has waited too often, because another was taken off its CPU, can e
 in which it has a task: no other thread can be beyond that phase, so all end at the same place.
 
 The state of a team is an array of 64-bit integers: the phase after which the call ends, for each thread the number of
-tasks that it has done in the call, and for each task the last phase in which it was claimed, each in a cache line of its
-own.
+tasks that it has done in the call, and for each task the last phase in which it was claimed; each has a cache line of
+its own.
 """
 
 import os
