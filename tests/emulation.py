@@ -198,6 +198,10 @@ def add_products(block, p, first, step, x):
     return block + rows_of(p, first, step, len(block), lane_count(p)) * x
 
 
+def add_products_pair(a, b, p, first, step, x, y):
+    return add_products(a, p, first, step, x), add_products(b, p, first, step, y)
+
+
 def store_row_sums(p, index, block):
     p.span(index, len(block))[:] = block.sum(axis=1)
 
@@ -257,6 +261,7 @@ STANDINS = {
     "add_outer": add_outer,
     "add_outer_pair": add_outer_pair,
     "add_products": add_products,
+    "add_products_pair": add_products_pair,
     "store_row_sums": store_row_sums,
     "uniform": uniform,
     "fetch": lambda p, index: p[index],

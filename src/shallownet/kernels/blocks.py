@@ -139,6 +139,25 @@ def add_products(typingctx, block, p, first, step, x):
 
 
 @intrinsic
+def add_products_pair(typingctx, a, b, p, first, step, x, y):
+    """Return add_products for two blocks that share the numbers at p, so that each is loaded once."""
+    pair = types.UniTuple(a, 2)
+
+    def codegen(context, builder, sig, args):
+        a_value, b_value, p, first, step, x, y = args
+        pointers = _pointers(builder, builder.gep(p, [first]), step, a.rows)
+        a_rows, b_rows = _rows(builder, a_value), _rows(builder, b_value)
+        for i, place in enumerate(pointers):
+            numbers = load_at(builder, place, x.type)
+            a_rows[i] = call_vector(builder, "fmuladd", numbers, x, a_rows[i])
+            b_rows[i] = call_vector(builder, "fmuladd", numbers, y, b_rows[i])
+        blocks = [_block(context, builder, a, rows) for rows in (a_rows, b_rows)]
+        return context.make_tuple(builder, pair, blocks)
+
+    return pair(a, b, p, types.intp, types.intp, a.lanes, b.lanes), codegen
+
+
+@intrinsic
 def store_row_sums(typingctx, p, index, block):
     """Set p[index + i] to the sum over the lanes of row i; the number of rows is a power of two.
 

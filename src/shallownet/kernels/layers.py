@@ -16,6 +16,7 @@ from .blocks import (
     add_outer,
     add_outer_pair,
     add_products,
+    add_products_pair,
     load_block,
     multiply_rows,
     store_block,
@@ -32,7 +33,7 @@ UNIT = 6  # rows of a product come in sixes; buffers are padded to them
 # 24 accumulators fill the 32 registers of AVX-512 and 12 pairs the 16 of AVX2; two panels share each scalar.
 ROWS = 12 if WIDE else 6
 COLUMNS = 2 if WIDE else 1
-OUTPUT_ROWS = 8 if WIDE else 4
+OUTPUT_ROWS = 8 if WIDE else 2
 
 
 def block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
@@ -123,12 +124,23 @@ def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, pl
 def output_layer(a1, start, stop, panel_gap, theta, w2, w2_gap, panels, outputs, z2, z2_gap):
     """z2[k, t] = sum over hidden units of a1[t] * W2[k], without the intercept.
 
-    Examples start..stop come in groups of OUTPUT_ROWS; z2 has room for that many.
+    Examples start..stop come in groups of OUTPUT_ROWS, outputs in pairs; z2 has room for whole groups.
     IN a1, theta; OUT z2.
     """
     lanes = lane_count(a1)
     for t in range(start, stop, OUTPUT_ROWS):
-        for k in range(outputs):
+        for k in range(0, outputs - 1, 2):
+            sums, others = zero_block(a1, OUTPUT_ROWS), zero_block(a1, OUTPUT_ROWS)
+            for j in range(panels):
+                place = w2 + j * w2_gap + k * lanes
+                weights, next_weights = load(theta, place), load(theta, place + lanes)
+                sums, others = add_products_pair(
+                    sums, others, a1, j * panel_gap + t * lanes, lanes, weights, next_weights
+                )
+            store_row_sums(z2, k * z2_gap + t, sums)
+            store_row_sums(z2, (k + 1) * z2_gap + t, others)
+        if outputs % 2 == 1:
+            k = outputs - 1
             sums = zero_block(a1, OUTPUT_ROWS)
             for j in range(panels):
                 weights = load(theta, w2 + j * w2_gap + k * lanes)
