@@ -17,12 +17,13 @@ from shallownet.kernels.examples import (
     activate_units,
     copy_rows,
     copy_targets,
+    end_of_tile,
     hidden_product,
 )
 from shallownet.kernels.lanes import pointer_at
 from shallownet.kernels.layers import SCALE, multiply, output_layer
 from shallownet.kernels.loss import OUTPUTS, cross_entropy, probabilities
-from shallownet.kernels.plan import GENERATOR, ORDER, TILE, Plan, Settings
+from shallownet.kernels.plan import GENERATOR, ORDER, Plan, Settings
 from shallownet.kernels.shuffling import shuffle
 from shallownet.kernels.updates import ADAM
 from shallownet.kernels.weights import add_gradient, update_weights
@@ -50,8 +51,9 @@ def run_until(last, n, count, addresses, sizes, plan, settings, like, repetition
     lanes = 64 // like.itemsize
     for i in range(repetitions):
         position = i * count % (n - count + 1)
-        for start in range(0, count, TILE):
-            stop = min(count, start + TILE)
+        start = 0
+        while start < count:
+            stop = end_of_tile(start, count)
             copy_rows(position, start, stop, order, mine, sizes, plan)
             if last >= HIDDEN:
                 hidden_product(start, stop, mine, sizes, plan)
@@ -76,6 +78,7 @@ def run_until(last, n, count, addresses, sizes, plan, settings, like, repetition
                     mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
                     mine.d1, start * lanes, plan.rows * lanes, SCALE,
                 )  # fmt: skip
+            start = stop
         if last >= GRADIENT:
             add_gradient(count, True, mine, sizes, plan)
 

@@ -10,8 +10,9 @@ from .activations import activate
 from .arithmetic import select
 from .compiling import kernel
 from .lanes import lane_count, load, read, read_lanes, splat, store
-from .layers import SCALE, SET, multiply, output_layer
+from .layers import ROWS, SCALE, SET, multiply, output_layer
 from .loss import cross_entropy, probabilities
+from .panels import round_up
 from .plan import TILE
 from .randomness import uniform
 
@@ -56,12 +57,13 @@ def copy_targets(position, start, stop, order, buffers, plan):
         row = row_of(order, plan.ordered, position + t)
         for i in range(plan.targets):
             buffers.y[i * plan.rows + t] = buffers.targets[row * plan.targets + i]
-    for t in range(start, start + TILE, lanes):
+    end = start + round_up(stop - start, TILE)
+    for t in range(start, end, lanes):
         store(buffers.weight, t, splat(buffers.weight, 1.0))
     if plan.weighted:
         for t in range(start, stop):
             buffers.weight[t] = buffers.weights[row_of(order, plan.ordered, position + t)]
-    for t in range(stop, start + TILE):
+    for t in range(stop, end):
         buffers.weight[t] = 0.0
 
 
@@ -126,16 +128,24 @@ def output_probabilities(start, stop, buffers, sizes, plan):
 
 
 @kernel
+def end_of_tile(start, count):
+    """Return where the tile of ``count`` examples that begins at ``start`` ends; the last one takes a short rest in."""
+    return count if count - start <= TILE + ROWS else start + TILE
+
+
+@kernel
 def propagate(position, seen, count, order, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order.
 
     ``seen`` is the number of examples in the epochs before.
     """
-    for start in range(0, count, TILE):
-        stop = min(count, start + TILE)
+    start = 0
+    while start < count:
+        stop = end_of_tile(start, count)
         copy_rows(position, start, stop, order, buffers, sizes, plan)
         hidden_product(start, stop, buffers, sizes, plan)
         finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings)
+        start = stop
 
 
 @kernel
@@ -153,7 +163,7 @@ def finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settin
     )  # fmt: skip
     for k in range(sizes.outputs):
         # rows that only fill up the products' blocks have no delta
-        for t in range(stop, start + TILE):
+        for t in range(stop, start + round_up(stop - start, TILE)):
             buffers.z2[k * plan.rows + t] = 0.0
     multiply(
         buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
