@@ -17,7 +17,7 @@ from shallownet.kernels.examples import (
     activate_units,
     copy_rows,
     copy_targets,
-    end_of_tile,
+    end_of_run,
     hidden_product,
 )
 from shallownet.kernels.lanes import pointer_at
@@ -53,7 +53,7 @@ def run_until(last, n, count, addresses, sizes, plan, settings, like, repetition
         position = i * count % (n - count + 1)
         start = 0
         while start < count:
-            stop = end_of_tile(start, count)
+            stop = end_of_run(start, count)
             copy_rows(position, start, stop, order, mine, sizes, plan)
             if last >= HIDDEN:
                 hidden_product(start, stop, mine, sizes, plan)

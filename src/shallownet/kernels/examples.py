@@ -16,6 +16,7 @@ from .panels import round_up
 from .plan import TILE
 from .randomness import uniform
 
+RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
 # typed, so that the products are compiled once and not for each constant that they are called with
 ZERO, ONE = np.int64(0), np.int64(1)
 
@@ -128,9 +129,9 @@ def output_probabilities(start, stop, buffers, sizes, plan):
 
 
 @kernel
-def end_of_tile(start, count):
-    """Return where the tile of ``count`` examples that begins at ``start`` ends; the last one takes a short rest in."""
-    return count if count - start <= TILE + ROWS else start + TILE
+def end_of_run(start, count):
+    """Return where the run of tiles that begins at ``start`` ends; the last one takes a short rest of ``count`` in."""
+    return count if count - start <= RUN + ROWS else start + RUN
 
 
 @kernel
@@ -141,7 +142,7 @@ def propagate(position, seen, count, order, buffers, sizes, plan, settings):
     """
     start = 0
     while start < count:
-        stop = end_of_tile(start, count)
+        stop = end_of_run(start, count)
         copy_rows(position, start, stop, order, buffers, sizes, plan)
         hidden_product(start, stop, buffers, sizes, plan)
         finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings)
