@@ -150,8 +150,7 @@ class Training:
                     course.t,
                 )
                 course.steps = network.updates
-                for loss in losses:
-                    goes_on = self._goes_on_after(loss)
+                goes_on = self._goes_on_after(losses)
         except KeyboardInterrupt:
             course.back_to(self._noted)
             self._note_epochs_of_interrupted_call(before)
@@ -169,12 +168,13 @@ class Training:
         # training stops when more than n_iter_no_change epochs in a row were no better
         return int(min(self.max_iter - self.course.n_iter, self.n_iter_no_change + 1 - self.course.stalled))
 
-    def _goes_on_after(self, loss):
-        """Take note of an epoch; return whether another follows."""
+    def _goes_on_after(self, losses):
+        """Take note of one epoch, or of several that need no decision in between; return whether another follows."""
         course = self.course
-        if not math.isfinite(loss) and not self.early_stopping:
-            check_finite(self.network, course.n_iter + 1)
-        self._note(loss)
+        if not self.early_stopping and not all(map(math.isfinite, losses)):
+            finite_before = [math.isfinite(loss) for loss in losses].index(False)
+            check_finite(self.network, course.n_iter + finite_before + 1)
+        self._note(losses)
         if self.validation is not None:
             watch(self.network, self.validation, course, self.tol, self.verbose, self.early_stopping)
             if self.early_stopping and not _usable(course):
@@ -197,23 +197,26 @@ class Training:
         )
         return False
 
-    def _note(self, loss):
-        """Take note of an epoch and its loss."""
-        course, network = self.course, self.network
-        course.n_iter += 1
-        course.t += network.n_samples
-        course.loss_curve.append(loss)
+    def _note(self, losses):
+        """Take note of epochs and their losses."""
+        course = self.course
+        course.loss_curve += losses
+        course.n_iter += len(losses)
+        course.t += len(losses) * self.network.n_samples
         if not self.early_stopping:
-            course.stalled = course.stalled + 1 if loss > course.best_loss - self.tol else 0
-            course.best_loss = min(course.best_loss, loss)
+            best, stalled, tol = course.best_loss, course.stalled, self.tol
+            for loss in losses:
+                stalled = stalled + 1 if loss > best - tol else 0
+                best = min(best, loss)
+            course.best_loss, course.stalled = best, stalled
         if self.verbose:
-            print(f"Iteration {course.n_iter}, loss = {loss:.8f}")  # noqa: T201
+            for n_iter, loss in enumerate(losses, course.n_iter - len(losses) + 1):
+                print(f"Iteration {n_iter}, loss = {loss:.8f}")  # noqa: T201
 
     def _note_epochs_of_interrupted_call(self, before):
         """Take note of the epochs that were done when the user interrupted, ``before`` epochs after the first."""
         if self.validation is None:
-            for loss in self.network.losses_so_far()[self.course.n_iter - before :]:
-                self._note(loss)
+            self._note(self.network.losses_so_far()[self.course.n_iter - before :])
 
     def _stops_on_plateau(self):
         """Return whether training ends where it no longer improves, or goes on at another rate."""
