@@ -1,6 +1,11 @@
 """Kernels are linked into the entries that call them, and only these become machine code."""
 
+import gc
+
 import numpy as np
+import pytest
+from children import finish, start
+from numba.core import compiler
 
 from shallownet.kernels import linking
 from shallownet.kernels.compiling import entry, kernel
@@ -41,3 +46,53 @@ def test_kernels_have_no_machine_code_of_their_own():
 def test_another_numba_compiles_as_it_would(monkeypatch):
     monkeypatch.setattr(linking, "_NEEDED", ("of another version",))
     assert "pipeline_class" not in linking.flags_of_kernels()
+
+
+FIRST_FIT = """
+import importlib, json, pkgutil, warnings
+import numpy as np
+from numba.core import types
+from numba.core.dispatcher import Dispatcher
+from scipy import sparse
+import shallownet
+from shallownet import kernels
+warnings.simplefilter("ignore")
+X, y = np.random.RandomState(0).randn(300, 3), np.arange(300) % 3
+for data in (X, sparse.csr_array(X)):
+    shallownet.ShallowNetClassifier(5, max_iter=2, dropout=0.1, n_jobs=1).fit(data, y).predict(data)
+compiled = {}
+for room in pkgutil.iter_modules(kernels.__path__):
+    for name, thing in vars(importlib.import_module("shallownet.kernels." + room.name)).items():
+        if isinstance(thing, Dispatcher):
+            compiled[name] = [[isinstance(kind, types.Literal) for kind in kinds] for kinds in thing.signatures]
+print(json.dumps({"file": shallownet.__file__, "compiled": compiled}))
+"""
+
+
+def test_no_kernel_is_compiled_anew_for_a_constant(tmp_path):
+    compiled = finish(start(FIRST_FIT, NUMBA_CACHE_DIR=str(tmp_path)))["compiled"]
+    assert sum(map(len, compiled.values())) > 50
+    assert [name for name, all_kinds in compiled.items() if any(map(any, all_kinds))] == []
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_garbage_collector_rests_while_an_entry_is_compiled(collects, monkeypatch):
+    seen = []
+    compile_extra = compiler.Compiler.compile_extra
+    monkeypatch.setattr(
+        compiler.Compiler, "compile_extra", lambda *args: (seen.append(gc.isenabled()), compile_extra(*args))[1]
+    )
+
+    def failing(a):
+        return a.nothing
+
+    before = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        assert linking.flags_of_entries()
+        with pytest.raises(Exception, match="nothing"):
+            entry(failing)(np.ones(1))
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert seen == [False]

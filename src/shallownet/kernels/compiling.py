@@ -13,14 +13,18 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import njit
 from numba.core import config
 from numba.extending import overload, register_jitable
 
 from .cache import Cache
-from .linking import flags_of_kernels
+from .linking import flags_of_entries, flags_of_kernels
 
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+# Numba types the number 0 by its value, and would compile a kernel for it anew: these have the type of any index.
+ZERO, ONE = np.int64(0), np.int64(1)
 
 ENTRIES: list[Any] = []  # all functions that Python calls
 PARALLEL: list[tuple[Any, Any]] = []  # those with two copies: serial, parallel
@@ -44,7 +48,7 @@ def plain(function: Callable) -> Callable:
 
 def entry(function: Callable, **flags: Any) -> Callable:
     """Compile a function that Python calls, and keep the result on disk."""
-    dispatcher: Any = njit(**flags, **_FLAGS)(function)
+    dispatcher: Any = njit(**flags, **_FLAGS, **flags_of_entries())(function)
     if not config.DISABLE_JIT:  # else it is a plain function
         dispatcher._cache = Cache(function)
         ENTRIES.append(dispatcher)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from numba import prange
 
 from . import team
-from .compiling import kernel, serial_and_parallel
+from .compiling import ZERO, kernel, serial_and_parallel
 from .examples import propagate, row_of
 from .lanes import lane_count, numbers, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
@@ -74,7 +74,7 @@ def loss_of_step(update, size, weight_sum, buffers, plan, settings):
     data_loss = 0.0
     for share in range(plan.shares):
         data_loss += buffers.share_losses[place_of_loss(update, share, plan)]
-    penalty = 0.5 * settings.alpha * sum_of(buffers.squares, 0, plan.units)
+    penalty = 0.5 * settings.alpha * sum_of(buffers.squares, ZERO, plan.units)
     return (data_loss + penalty) / weight_sum * size
 
 
@@ -129,7 +129,7 @@ def do_share(share, thread, update, place, seen, count, fresh, order, buffers, s
     propagate(place + start, seen, stop - start, order, mine, sizes, plan, settings)
     add_gradient(stop - start, fresh, mine, sizes, plan)
     before = 0.0 if fresh else mine.share_losses[0]
-    mine.share_losses[0] = before + sum_of(mine.losses, 0, stop - start)
+    mine.share_losses[0] = before + sum_of(mine.losses, ZERO, stop - start)
 
 
 @kernel
@@ -175,9 +175,9 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     crew = pointer_at(plan[TEAM], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     block, steps = plan.shares * plan.rows, -(-n // batch)
-    phase, tasks, waits = 0, 0, 0  # so far
+    phase, tasks, waits = ZERO, ZERO, ZERO  # so far
     skipped = plan.skipped
-    last = Update(0, 0, 0, 1.0)  # the one whose loss is still to be noted
+    last = Update(ZERO, ZERO, ZERO, 1.0)  # the one whose loss is still to be noted
     while begin < end and not team.ended(crew, threads, phase):
         epoch, place = begin // n, begin % n
         start = place // batch * batch
@@ -186,7 +186,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         update = step + epoch * steps + start // batch + 1 - skipped
         if place == 0 and plan.generator != 0:
             phase, tasks = phase + 1, tasks + 1
-            if team.claim(crew, threads, 0, phase):
+            if team.claim(crew, threads, ZERO, phase):
                 shuffle(order, n, generator)
                 team.done(crew, thread, threads)
             waits += team.wait(crew, threads, tasks)
@@ -197,7 +197,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
             crew, order, buffers, sizes, plan, settings,
         )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
-        last, begin = Update(0, 0, 0, 1.0), begin + count
+        last, begin = Update(ZERO, ZERO, ZERO, 1.0), begin + count
         if place + count < start + size:
             continue
 
@@ -214,7 +214,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         last = Update(epoch, update, size, weight_sum)
     losses[len(losses) - 1, 0] = begin  # each thread knows the same
     losses[len(losses) - 1, 1] = skipped
-    if team.claim(crew, threads, 0, phase + 1):
+    if team.claim(crew, threads, ZERO, phase + 1):
         note_loss(last, losses, buffers, plan, settings)
 
 
@@ -235,9 +235,9 @@ def sparse_weights_phase(
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     sparse_weights(part, parts, place, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings)
     if part == parts - 1:
-        loss = place_of_loss(update, 0, plan)
+        loss = place_of_loss(update, ZERO, plan)
         before = 0.0 if fresh else buffers.share_losses[loss]
-        buffers.share_losses[loss] = before + sum_of(buffers.losses, 0, count)
+        buffers.share_losses[loss] = before + sum_of(buffers.losses, ZERO, count)
 
 
 @serial_and_parallel

@@ -4,11 +4,9 @@ Letters: x rows of the batch with a 1 appended, a1 and d1 the hidden activations
 holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feature, k an output, j a panel.
 """
 
-import numpy as np
-
 from .activations import activate
 from .arithmetic import select
-from .compiling import kernel
+from .compiling import ONE, ZERO, kernel
 from .lanes import lane_count, load, read, read_lanes, splat, store
 from .layers import ROWS, SCALE, SET, multiply, output_layer
 from .loss import cross_entropy, probabilities
@@ -17,8 +15,6 @@ from .plan import TILE
 from .randomness import uniform
 
 RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
-# typed, so that the products are compiled once and not for each constant that they are called with
-ZERO, ONE = np.int64(0), np.int64(1)
 
 
 @kernel
@@ -140,7 +136,7 @@ def propagate(position, seen, count, order, buffers, sizes, plan, settings):
 
     ``seen`` is the number of examples in the epochs before.
     """
-    start = 0
+    start = ZERO
     while start < count:
         stop = end_of_run(start, count)
         copy_rows(position, start, stop, order, buffers, sizes, plan)

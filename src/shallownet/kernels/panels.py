@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiling import kernel, plain
+from .compiling import ZERO, kernel, plain
 from .lanes import lane_count, load, store
 from .layers import UNIT
 
@@ -101,7 +101,7 @@ def fill_panels(w1, b1, w2, b2, theta, sizes):
     lanes = lane_count(theta)
     for f in range(sizes.features):
         spread(w1, f * sizes.hidden, sizes.hidden, theta, f * sizes.w1_row, sizes.w1_gap)
-    spread(b1, 0, sizes.hidden, theta, sizes.features * sizes.w1_row, sizes.w1_gap)
+    spread(b1, ZERO, sizes.hidden, theta, sizes.features * sizes.w1_row, sizes.w1_gap)
     for h in range(sizes.hidden):
         for k in range(sizes.outputs):
             theta[place_of_output(h, k, sizes, lanes)] = w2[h * sizes.outputs + k]

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from .compiling import entry, kernel, serial_and_parallel
+from .compiling import ZERO, entry, kernel, serial_and_parallel
 from .examples import activate_units, copy_row, hidden_product, output_probabilities
 from .lanes import keep, lane_count, numbers, pointer
 from .layers import ROWS
@@ -43,8 +43,8 @@ def forward(first, count, buffers, sizes, plan, slope, size):
     for t in range(count):
         source = plan.x_address + (first + t) * plan.x_row
         copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
-    hidden_product(0, count, buffers, sizes, plan)
-    activate_units(0, count, buffers, sizes, plan, slope)
+    hidden_product(ZERO, count, buffers, sizes, plan)
+    activate_units(ZERO, count, buffers, sizes, plan, slope)
 
 
 @kernel
@@ -55,7 +55,7 @@ def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activati
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
         forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
-        output_probabilities(0, count, buffers, sizes, plan)
+        output_probabilities(ZERO, count, buffers, sizes, plan)
         copy_probabilities(first, count, output, buffers, sizes, plan, out)
     keep(arrays)
 
@@ -140,11 +140,11 @@ def predict_sparse(x_address, indptr, indices, w1, b1, w2, b2, activation, outpu
     order = pointer(indptr)
     for first in range(0, out.shape[0], TILE):
         count = min(TILE, out.shape[0] - first)
-        sparse_hidden_product(first, 0, count, order, buffers, sizes, plan)
-        activate_units(0, count, buffers, sizes, plan, slope)
+        sparse_hidden_product(first, ZERO, count, order, buffers, sizes, plan)
+        activate_units(ZERO, count, buffers, sizes, plan, slope)
         if hidden:
             copy_hidden(first, count, buffers, sizes, plan, out)
         else:
-            output_probabilities(0, count, buffers, sizes, plan)
+            output_probabilities(ZERO, count, buffers, sizes, plan)
             copy_probabilities(first, count, output, buffers, sizes, plan, out)
     keep((arrays, theta))

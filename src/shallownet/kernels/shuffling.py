@@ -8,7 +8,7 @@ References: M. Matsumoto and T. Nishimura, "Mersenne twister" (1998); R. Dursten
 permutation" (1964).
 """
 
-from .compiling import kernel, plain
+from .compiling import ZERO, kernel, plain
 
 WORDS = 624  # of the generator's key
 PLACE, DRAWS = WORDS, WORDS + 1  # in a state: the key, the place of the next draw, the draws of the key's words
@@ -49,7 +49,7 @@ def renew(state):
         twist(state, k, k + 1, k + _MIDDLE)
     for k in range(WORDS - _MIDDLE, WORDS - 1):
         twist(state, k, k + 1, k + _MIDDLE - WORDS)
-    twist(state, WORDS - 1, 0, _MIDDLE - 1)
+    twist(state, WORDS - 1, ZERO, _MIDDLE - 1)
     for k in range(WORDS):
         state[DRAWS + k] = tempered(state[k])
 

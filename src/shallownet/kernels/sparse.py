@@ -8,7 +8,7 @@ Letters as in ``examples``; e counts nonzeros. ``x`` of the buffers holds the so
 """
 
 from .blocks import add_products, load_block, store_block
-from .compiling import by_type, kernel
+from .compiling import ONE, ZERO, by_type, kernel
 from .examples import finish_tile, row_of
 from .lanes import lane_count, load, pointer_at, shifted, splat, store
 from .plan import TILE
@@ -159,7 +159,7 @@ def update_row(row, place, penalty, weight_sum, rate, buffers, sizes, plan, sett
     """Update the weights of one feature from the gradient at ``place``; return the sum of their old squares."""
     return update(
         plan.solver, buffers.theta, buffers.first, buffers.second,
-        shifted(buffers.gradient, place - row), 0, 1, row, row + sizes.w1_row,
+        shifted(buffers.gradient, place - row), ZERO, ONE, row, row + sizes.w1_row,
         penalty, 1.0 / weight_sum, rate, settings.decay_1, settings.decay_2, settings.epsilon,
     )  # fmt: skip
 

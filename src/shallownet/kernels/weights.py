@@ -4,8 +4,7 @@ Weights are counted in units of rows of one panel. Letters as in ``examples``.
 """
 
 from .arithmetic import total
-from .compiling import kernel
-from .examples import ONE, ZERO
+from .compiling import ONE, ZERO, kernel
 from .lanes import lane_count, load, splat
 from .layers import ADD, SET, UNIT, multiply
 from .updates import update
