@@ -9,8 +9,8 @@ from .kernels.panels import REGISTER_BYTES, round_up
 from .kernels.plan import TILE
 from .kernels.team import LINE
 
-WORKSPACE_BYTES = 1024 * 1024  # of a thread: the second cache of today's CPUs
-SPARSE_WORKSPACE_BYTES = 2 * WORKSPACE_BYTES  # shared by all threads
+WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
+SPARSE_WORKSPACE_BYTES = 4 * WORKSPACE_BYTES  # shared by all threads
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
 SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
 
@@ -108,8 +108,9 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
 
 
 def _rows(fitting, needed):
-    """Return the rows of a workspace: as many as fit, no more than are needed, in whole tiles."""
-    return min(max(TILE, fitting // TILE * TILE), round_up(needed, TILE))
+    """Return the rows of a workspace, in whole tiles: all that are needed, or those of one of several equal blocks."""
+    blocks = -(-needed // max(TILE, fitting))
+    return round_up(-(-needed // blocks), TILE)
 
 
 def _of_examples(sizes, rows, lanes, dtype):
