@@ -108,9 +108,8 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
 
 
 def _rows(fitting, needed):
-    """Return the rows of a workspace, in whole tiles: all that are needed, or those of one of several equal blocks."""
-    blocks = -(-needed // max(TILE, fitting))
-    return round_up(-(-needed // blocks), TILE)
+    """Return the rows of a workspace, in whole tiles: all that are needed if they fit, or else as many as do."""
+    return round_up(needed, TILE) if needed <= fitting else max(TILE, fitting // TILE * TILE)
 
 
 def _of_examples(sizes, rows, lanes, dtype):
