@@ -11,18 +11,21 @@ kernels are compiled as Numba would, only more slowly.
 """
 
 import gc
+from functools import cache
 from typing import Any
 
 from llvmlite.binding import Linkage
 from numba.core import codegen, compiler
 
-_NEEDED = (
+# What Numba's code libraries have, and what each of them sets for itself.
+_METHODS = {
     "finalize",
     "_ensure_finalized",
     "_finalize_dynamic_globals",
     "_get_module_for_linking",
     "_optimize_functions",
-)
+}
+_ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_module"}
 
 
 class _NoMachineCode:
@@ -51,7 +54,8 @@ class _Unlinked(codegen.JITCodeLibrary):
     def finalize(self) -> None:
         self._finalize_dynamic_globals()
         for library in self._linking_libraries:
-            self._reload_init.update(library._reload_init)
+            if hasattr(library, "_reload_init"):  # not in all versions
+                self._reload_init.update(library._reload_init)
         self._finalized = True
 
     def _get_module_for_linking(self) -> Any:
@@ -111,6 +115,17 @@ def flags_of_entries() -> dict[str, Any]:
 
 def flags_of_kernels() -> dict[str, Any]:
     """Return the flags of njit for functions that only compiled functions call."""
-    known = all(hasattr(codegen.JITCodeLibrary, name) for name in _NEEDED)
-    deferred = {"pipeline_class": _KernelCompiler} if known else {}
+    deferred = {"pipeline_class": _KernelCompiler} if _is_known(codegen.JITCodeLibrary) else {}
     return {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **deferred}
+
+
+@cache
+def _is_known(library: Any) -> bool:
+    """Return whether Numba's code library is built as this room expects."""
+    begun = [vars(kind)["__init__"] for kind in library.__mro__ if hasattr(vars(kind).get("__init__"), "__code__")]
+    found = {name for init in begun for name in init.__code__.co_names}
+    return (
+        all(hasattr(library, name) for name in _METHODS)
+        and found >= _ATTRIBUTES
+        and hasattr(codegen.CPUCodegen, "_function_pass_manager")
+    )
