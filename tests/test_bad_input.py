@@ -548,3 +548,8 @@ def test_prediction_before_the_fit(method):
 def test_score_of_fewer_labels_than_rows():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         small().fit(X, Y).score(X, Y[1:])
+
+
+def test_a_parameter_that_there_is_not():
+    with pytest.raises(TypeError, match=r"ShallowNetClassifier.__init__\(\) got an unexpected keyword argument 'foo'"):
+        ShallowNetClassifier(foo=1)

@@ -68,8 +68,10 @@ def run(options: Namespace) -> None:
         f"warm-up: {fits[0].warm_up_seconds:.2f} s to compile the network, or to load what an earlier run"
         " compiled; not part of the fit"
     )
-    if options.compare and not fits[0].interrupted:
-        if options.activation == "leaky_relu":
+    if options.compare:
+        if fits[0].interrupted:
+            print("the fit was interrupted, so there is no comparison with MLPClassifier")
+        elif options.activation == "leaky_relu":
             print("MLPClassifier has no leaky_relu, so there is no comparison")
         else:
             fits.append(fitted("MLPClassifier", peer(options, len(y_train)), data, parts))

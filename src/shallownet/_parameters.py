@@ -213,3 +213,7 @@ class Parameters(BaseEstimator):
             dropout=float(self.dropout),
             smoothing=float(self.label_smoothing),
         )
+
+
+# Python names the class in its error about a parameter that there is not.
+Parameters.__init__.__qualname__ = "ShallowNetClassifier.__init__"
