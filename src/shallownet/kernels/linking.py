@@ -27,6 +27,8 @@ _METHODS = {
 }
 _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_module"}
 
+_RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger ones the process would grow by some 30 MB
+
 
 class _NoMachineCode:
     """Stands in for the engine that runs machine code: a kernel has no environment there."""
@@ -86,20 +88,19 @@ class _Unlinked(codegen.JITCodeLibrary):
 
 
 class _EntryCompiler(compiler.Compiler):
-    """Compiles with Python's garbage collector at rest.
+    """Compiles with Python's garbage collector at work less often.
 
-    A compilation makes millions of objects that live until it ends; to look through them again and again takes a
-    tenth of its time. It holds Numba's lock, under which nothing forks (``threads``).
+    A compilation makes millions of objects that live until it ends; to look through them again and again takes up to
+    a tenth of its time. It holds Numba's lock, under which nothing forks (``threads``).
     """
 
     def compile_extra(self, function: Any) -> Any:
-        collects = gc.isenabled()
-        gc.disable()
+        before = gc.get_threshold()
+        gc.set_threshold(*_RARELY)
         try:
             return super().compile_extra(function)
         finally:
-            if collects:
-                gc.enable()
+            gc.set_threshold(*before)
 
 
 class _KernelCompiler(compiler.Compiler):
