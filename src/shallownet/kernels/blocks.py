@@ -102,23 +102,27 @@ def add_outer(typingctx, block, p, first, step, x):
     return block(block, p, types.intp, types.intp, block.lanes), codegen
 
 
+def _add_pair(context, builder, a, args, factor_at):
+    """Emit two blocks plus, row by row, a factor that is loaded once times x for one and times y for the other."""
+    a_value, b_value, p, first, step, x, y = args
+    pointers = _pointers(builder, builder.gep(p, [first]), step, a.rows)
+    a_rows, b_rows = _rows(builder, a_value), _rows(builder, b_value)
+    for i, place in enumerate(pointers):
+        factor = factor_at(place, x.type)
+        a_rows[i] = call_vector(builder, "fmuladd", factor, x, a_rows[i])
+        b_rows[i] = call_vector(builder, "fmuladd", factor, y, b_rows[i])
+    blocks = [_block(context, builder, a, rows) for rows in (a_rows, b_rows)]
+    return context.make_tuple(builder, types.UniTuple(a, 2), blocks)
+
+
 @intrinsic
 def add_outer_pair(typingctx, a, b, p, first, step, x, y):
     """Return add_outer for two blocks that share the scalars, so that each is loaded once."""
-    pair = types.UniTuple(a, 2)
 
     def codegen(context, builder, sig, args):
-        a_value, b_value, p, first, step, x, y = args
-        pointers = _pointers(builder, builder.gep(p, [first]), step, a.rows)
-        a_rows, b_rows = _rows(builder, a_value), _rows(builder, b_value)
-        for i, place in enumerate(pointers):
-            scalar = splat_of(builder, builder.load(place), x.type)
-            a_rows[i] = call_vector(builder, "fmuladd", scalar, x, a_rows[i])
-            b_rows[i] = call_vector(builder, "fmuladd", scalar, y, b_rows[i])
-        blocks = [_block(context, builder, a, rows) for rows in (a_rows, b_rows)]
-        return context.make_tuple(builder, pair, blocks)
+        return _add_pair(context, builder, a, args, lambda place, v: splat_of(builder, builder.load(place), v))
 
-    return pair(a, b, p, types.intp, types.intp, a.lanes, b.lanes), codegen
+    return types.UniTuple(a, 2)(a, b, p, types.intp, types.intp, a.lanes, b.lanes), codegen
 
 
 @intrinsic
@@ -141,20 +145,11 @@ def add_products(typingctx, block, p, first, step, x):
 @intrinsic
 def add_products_pair(typingctx, a, b, p, first, step, x, y):
     """Return add_products for two blocks that share the numbers at p, so that each is loaded once."""
-    pair = types.UniTuple(a, 2)
 
     def codegen(context, builder, sig, args):
-        a_value, b_value, p, first, step, x, y = args
-        pointers = _pointers(builder, builder.gep(p, [first]), step, a.rows)
-        a_rows, b_rows = _rows(builder, a_value), _rows(builder, b_value)
-        for i, place in enumerate(pointers):
-            numbers = load_at(builder, place, x.type)
-            a_rows[i] = call_vector(builder, "fmuladd", numbers, x, a_rows[i])
-            b_rows[i] = call_vector(builder, "fmuladd", numbers, y, b_rows[i])
-        blocks = [_block(context, builder, a, rows) for rows in (a_rows, b_rows)]
-        return context.make_tuple(builder, pair, blocks)
+        return _add_pair(context, builder, a, args, lambda place, v: load_at(builder, place, v))
 
-    return pair(a, b, p, types.intp, types.intp, a.lanes, b.lanes), codegen
+    return types.UniTuple(a, 2)(a, b, p, types.intp, types.intp, a.lanes, b.lanes), codegen
 
 
 @intrinsic
