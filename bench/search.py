@@ -1,5 +1,6 @@
 """Searching: many short fits, in other processes and in this one, as a grid search and a cross-validation do them."""
 
+import math
 import warnings
 
 from figures import OURS
@@ -24,7 +25,8 @@ def measure(options, progress):
     X, y = load_digits(return_X_y=True)
     iris = load_iris(return_X_y=True)
     entries = {}
-    grid, digits = f"GridSearchCV, {_candidates()} candidates x {FOLDS} folds, digits", (X / 16, y, options.threads)
+    candidates = math.prod(map(len, GRID.values()))
+    grid, digits = f"GridSearchCV, {candidates} candidates x {FOLDS} folds, digits", (X / 16, y, options.threads)
     for name, run, arguments in (
         (f"{grid}, its processes running", grid_search, digits),
         (f"{grid}, its processes started anew", grid_search_anew, digits),
@@ -77,13 +79,6 @@ class quiet(warnings.catch_warnings):
         found = super().__enter__()
         warnings.simplefilter("ignore")
         return found
-
-
-def _candidates():
-    count = 1
-    for values in GRID.values():
-        count *= len(values)
-    return count
 
 
 def section(entries):

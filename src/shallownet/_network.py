@@ -7,7 +7,8 @@ import numpy as np
 from ._pace import Pace
 from ._workspace import dense_workspace, sparse_workspace, zeros
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
-from .kernels.panels import REGISTER_BYTES, layout, pack, unpack
+from .kernels.lanes import REGISTER_BYTES
+from .kernels.panels import layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
 from .kernels.threads import threads
 
@@ -86,7 +87,7 @@ class Network:
 
     def _pack(self, coefs, intercepts, panels):
         w1, b1, w2, b2 = matrices(coefs, intercepts, self.dtype, self.sizes[:3])
-        pack([w1, w2], [b1, b2], panels, self.sizes)
+        pack(w1, b1, w2, b2, panels, self.sizes)
 
     def finite(self):
         """Return whether all weights are finite."""

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .kernels.lanes import REGISTER_BYTES
 from .kernels.layers import UNIT
-from .kernels.panels import REGISTER_BYTES, round_up
+from .kernels.panels import round_up
 from .kernels.plan import TILE
 from .kernels.team import LINE
 

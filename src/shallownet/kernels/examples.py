@@ -7,7 +7,7 @@ holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feat
 from .activations import activate
 from .arithmetic import select
 from .compiling import ONE, ZERO, kernel
-from .lanes import lane_count, load, read, read_lanes, splat, store
+from .lanes import REGISTER_BYTES, lane_count, load, read, read_lanes, splat, store
 from .layers import ROWS, SCALE, SET, multiply, output_layer
 from .loss import cross_entropy, probabilities
 from .panels import round_up
@@ -40,7 +40,7 @@ def copy_row(source, column_stride, size, x, place, features):
 @kernel
 def copy_rows(position, start, stop, order, buffers, sizes, plan):
     """Copy the rows of X at places position + start.. of the order to start.. of the workspace. OUT x."""
-    size = 64 // lane_count(buffers.x)
+    size = REGISTER_BYTES // lane_count(buffers.x)
     for t in range(start, stop):
         source = plan.x_address + row_of(order, plan.ordered, position + t) * plan.x_row
         copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)

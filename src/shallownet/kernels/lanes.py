@@ -20,6 +20,7 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
 REGISTER_BITS = 512
+REGISTER_BYTES = REGISTER_BITS // 8
 INDEX = ir.IntType(32)
 
 _features = config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()

@@ -65,9 +65,10 @@ class _Unlinked(codegen.JITCodeLibrary):
         self._ensure_finalized()
         if self._shared_module is None:
             module = self._final_module.clone()
-            for library in self._called()[1:]:
-                own = library._final_module.clone() if isinstance(library, _Unlinked) else None
-                module.link_in(own or library._get_module_for_linking(), preserve=True)
+            for library in self._called():
+                is_kernel = isinstance(library, _Unlinked)
+                called = library._final_module if is_kernel else library._get_module_for_linking()
+                module.link_in(called, preserve=True)
             for function in module.functions:
                 if not function.is_declaration and function.linkage == Linkage.external:
                     function.linkage = "linkonce_odr"
@@ -75,8 +76,8 @@ class _Unlinked(codegen.JITCodeLibrary):
         return self._shared_module
 
     def _called(self) -> list[Any]:
-        """Return this library and those that it needs, directly or through other kernels, each once."""
-        found: dict[Any, None] = {self: None}
+        """Return the libraries that this one needs, directly or through other kernels, each once."""
+        found: dict[Any, None] = {}
         waiting = [self]
         while waiting:
             for library in waiting.pop()._linking_libraries:

@@ -15,10 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiling import ZERO, kernel, plain
-from .lanes import lane_count, load, store
+from .lanes import REGISTER_BYTES, lane_count, load, store
 from .layers import UNIT
-
-REGISTER_BYTES = 64  # of all lanes
 
 
 class Layout(NamedTuple):
@@ -121,17 +119,22 @@ def views(theta, sizes):
     return first, second, theta[sizes.b2 : sizes.b2 + sizes.outputs]
 
 
-def pack(coefs, intercepts, theta, sizes):
-    """Copy the matrices of both layers to theta, whose padding is zero and stays so. OUT theta."""
-    first, second, b2 = views(theta, sizes)
+def pack(w1, b1, w2, b2, theta, sizes):
+    """Do ``fill_panels`` with arrays, without compiled code.
+
+    Training seldom needs it, and compiles less without a kernel for it. Predictions have their kernel: one row would
+    take longer to come here than to be predicted.
+    OUT theta.
+    """
+    first, second, outputs = views(theta, sizes)
     units = np.zeros((sizes.features + 1, sizes.panels * first.shape[2]), theta.dtype)
-    units[:-1, : sizes.hidden] = coefs[0]
-    units[-1, : sizes.hidden] = intercepts[0]
+    units[:-1, : sizes.hidden] = w1
+    units[-1, : sizes.hidden] = b1
     first[...] = units.reshape(first.shape)
     units = np.zeros((sizes.outputs, sizes.panels * first.shape[2]), theta.dtype)
-    units[:, : sizes.hidden] = coefs[1].T
+    units[:, : sizes.hidden] = w2.T
     second[...] = units.reshape(second.shape)
-    b2[...] = intercepts[1]
+    outputs[...] = b2
 
 
 def unpack(theta, sizes):

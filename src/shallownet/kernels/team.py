@@ -123,10 +123,10 @@ def all_done(team, threads, tasks):
 def soon_done(team, threads, tasks):
     """Return whether so many tasks of the call are done within a moment."""
     spins = 0
-    while threads > 1 and spins < SHORT_SPINS and not all_done(team, threads, tasks):
+    while spins < SHORT_SPINS and not all_done(team, threads, tasks):
         pause()
         spins += 1
-    return 1 < threads and spins < SHORT_SPINS
+    return spins < SHORT_SPINS
 
 
 @kernel
