@@ -177,6 +177,11 @@ def rows_of(p, first, step, rows, count):
     return np.array([p.span(first + i * step, count) for i in range(rows)])
 
 
+def copy_few(address, p, index, count):
+    assert 0 < count <= lane_count(p)
+    p.span(index, count)[:] = read_bytes(address, p.dtype, count)
+
+
 def load_block(p, first, step, rows):
     return rows_of(p, first, step, rows, lane_count(p))
 
@@ -241,6 +246,7 @@ STANDINS = {
     "store": store,
     "read": lambda address, p: read_bytes(address, p.dtype, 1)[0].item(),
     "read_lanes": lambda address, p: read_bytes(address, p.dtype, lane_count(p)),
+    "copy_few": copy_few,
     "splat": lambda p, value: np.full(lane_count(p), value, p.dtype),
     "select": select,
     "fma": fma,
@@ -342,7 +348,7 @@ def variant(wide):
     """
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
-    prediction.ROWS = layers.ROWS
+    prediction.ROWS, examples.WIDE = layers.ROWS, wide
 
 
 def data_of(n, d, k, dtype, form):

@@ -7,7 +7,7 @@ holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feat
 from .activations import activate
 from .arithmetic import select
 from .compiling import ONE, ZERO, kernel
-from .lanes import REGISTER_BYTES, lane_count, load, read, read_lanes, splat, store
+from .lanes import REGISTER_BYTES, WIDE, copy_few, lane_count, load, read, read_lanes, shifted, splat, store
 from .layers import ROWS, SCALE, SET, multiply, output_layer
 from .loss import cross_entropy, probabilities
 from .panels import round_up
@@ -32,6 +32,8 @@ def copy_row(source, column_stride, size, x, place, features):
             store(x, place + f, read_lanes(source + f * size, x))
         # the last lanes end with the row, so they may overlap those before
         store(x, place + features - lanes, read_lanes(source + (features - lanes) * size, x))
+    elif column_stride == size and WIDE:
+        copy_few(source, x, place, features)
     else:
         for f in range(features):
             x[place + f] = read(source + f * column_stride, x)
@@ -47,19 +49,33 @@ def copy_rows(position, start, stop, order, buffers, sizes, plan):
 
 
 @kernel
+def copy_numbers(source, stride, position, start, stop, order, ordered, out):
+    """Copy one number of each row at places position + start.. of the order to out[start:]; OUT out.
+
+    That of row i is source[i * stride].
+    """
+    if ordered:  # asked once, as the loop is over in a moment
+        for t in range(start, stop):
+            out[t] = source[order[position + t] * stride]
+    else:
+        for t in range(start, stop):
+            out[t] = source[(position + t) * stride]
+
+
+@kernel
 def copy_targets(position, start, stop, order, buffers, plan):
     """Copy targets and weights of the same examples; what only fills up the tile weighs 0. OUT y, weight."""
     lanes = lane_count(buffers.weight)
-    for t in range(start, stop):
-        row = row_of(order, plan.ordered, position + t)
-        for i in range(plan.targets):
-            buffers.y[i * plan.rows + t] = buffers.targets[row * plan.targets + i]
+    for i in range(plan.targets):
+        copy_numbers(
+            shifted(buffers.targets, i), plan.targets, position, start, stop, order, plan.ordered,
+            shifted(buffers.y, i * plan.rows),
+        )  # fmt: skip
     end = start + round_up(stop - start, TILE)
     for t in range(start, end, lanes):
         store(buffers.weight, t, splat(buffers.weight, 1.0))
     if plan.weighted:
-        for t in range(start, stop):
-            buffers.weight[t] = buffers.weights[row_of(order, plan.ordered, position + t)]
+        copy_numbers(buffers.weights, ONE, position, start, stop, order, plan.ordered, buffers.weight)
     for t in range(stop, end):
         buffers.weight[t] = 0.0
 

@@ -252,6 +252,31 @@ def read_lanes(typingctx, address, p):
 
 
 @intrinsic
+def copy_few(typingctx, address, p, index, count):
+    """Copy ``count`` numbers, no more than there are lanes, from a byte address to p[index:], touching no other."""
+    vector = vector_of(Lanes(p.dtype))
+
+    def codegen(context, builder, sig, args):
+        address, p, index, count = args
+        number, truth = ir.IntType(32), ir.VectorType(ir.IntType(1), vector.count)
+        places = ir.Constant(ir.VectorType(number, vector.count), list(range(vector.count)))
+        limit = splat_of(builder, builder.trunc(count, number), places.type)
+        mask = builder.icmp_signed("<", places, limit)
+        source = builder.inttoptr(address, vector.as_pointer())
+        target = builder.bitcast(builder.gep(p, [index]), vector.as_pointer())
+        name = f"v{vector.count}f{bits_of(vector)}.p0"
+        loading = ir.FunctionType(vector, [source.type, number, truth, vector])
+        load = cgutils.get_or_insert_function(builder.module, loading, f"llvm.masked.load.{name}")
+        value = builder.call(load, [source, number(1), mask, ir.Constant(vector, None)])
+        storing = ir.FunctionType(ir.VoidType(), [vector, target.type, number, truth])
+        store = cgutils.get_or_insert_function(builder.module, storing, f"llvm.masked.store.{name}")
+        builder.call(store, [value, target, number(1), mask])
+        return context.get_dummy_value()
+
+    return types.none(types.intp, p, types.intp, types.intp), codegen
+
+
+@intrinsic
 def splat(typingctx, p, value):
     """Return ``value`` as a number of the pointer's dtype in every lane."""
     lanes = Lanes(p.dtype)
