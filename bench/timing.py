@@ -30,6 +30,13 @@ class Patience:
         cls.left -= wait_until_quiet(min(PATIENCE, cls.left))
 
 
+def repeat_for(seconds, run):
+    """Call ``run`` again and again for so long."""
+    start = perf_counter()
+    while perf_counter() - start < seconds:
+        run()
+
+
 def seconds_of(run, *arguments):
     gc.collect()
     sleep(SETTLING_SECONDS)

@@ -89,12 +89,12 @@ def cut(seed, parallel):
         threads = draw.random() < 0.5 if parallel is None else parallel
         return threads, draw.choice([1, left, draw.randint(1, left)])
 
-    kept = Pace.next_call, _forward.THREAD_OPERATIONS, _forward.LOADING_OPERATIONS
-    Pace.next_call, _forward.THREAD_OPERATIONS, _forward.LOADING_OPERATIONS = next_call, 1 if parallel else 1e99, 0
+    kept = Pace.next_call, _forward.FEW_OPERATIONS
+    Pace.next_call, _forward.FEW_OPERATIONS = next_call, 0
     try:
         yield
     finally:
-        Pace.next_call, _forward.THREAD_OPERATIONS, _forward.LOADING_OPERATIONS = kept
+        Pace.next_call, _forward.FEW_OPERATIONS = kept
 
 
 def digest(case, way, folder=None):

@@ -446,7 +446,7 @@ def predict(problem, model, dtype, X=None, n_threads=1):
         OUTPUTS[model.output],
         slope_of(model),
         n_threads,
-    )
+    )[0]
 
 
 def slope_of(model):

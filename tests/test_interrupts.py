@@ -96,7 +96,6 @@ def compiled():
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         patch.setattr("shallownet._pace.WORTH_LOADING", 0)
-        patch.setattr("shallownet._forward.LOADING_OPERATIONS", 0)
         for data in (X, X_SPARSE):
             model = ShallowNetClassifier(50, max_iter=3, early_stopping=True, validation_fraction=0.5)
             model.fit(data[:40_000], Y[:40_000]).predict(data[:10])

@@ -101,6 +101,16 @@ def test_choice_follows_the_load(clock):
     assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
 
 
+def test_one_disturbed_call_does_not_change_the_choice_but_two_do(clock):
+    pace = pace_of()
+    run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 1)
+    chosen = []
+    for _ in range(2):
+        pace.record(PARALLEL, 1, 20 * USUAL)
+        chosen.append(pace.next_call(10**9)[0])
+    assert chosen == [PARALLEL, SERIAL]
+
+
 def test_calls_are_short_once_measured(clock):
     costs = {SERIAL: 2 * USUAL, PARALLEL: 6 * USUAL}
     calls = run(pace_of(), clock, costs, 10)[4:]

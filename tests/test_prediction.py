@@ -6,7 +6,10 @@ import pytest
 from harness import DTYPES, layouts, predict, problem
 from naive import Model
 
-from shallownet import _forward
+from shallownet import _forward, _pace
+from shallownet._pace import Pace
+from shallownet.kernels.activations import ACTIVATIONS
+from shallownet.kernels.loss import OUTPUTS
 
 SHAPES = [(1, 1, 1, 1), (47, 3, 5, 2), (48, 15, 16, 3), (49, 16, 17, 6), (500, 40, 100, 26), (1, 2000, 3, 2)]
 
@@ -51,11 +54,11 @@ def test_same_bits_for_a_row_alone_and_among_others(dtype):
 
 
 def test_same_bits_on_any_number_of_threads(dtype, monkeypatch):
-    monkeypatch.setattr(_forward, "THREAD_OPERATIONS", 1)
-    monkeypatch.setattr(_forward, "LOADING_OPERATIONS", 0)
     task = problem(777, 5, 20, 3)
     serial = predict(task, Model("tanh"), dtype)
+    monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
     for n_threads in (2, 3):
+        monkeypatch.setattr(Pace, "next_call", lambda pace, left: (True, left // 2 + 1))
         assert predict(task, Model("tanh"), dtype, n_threads=n_threads).tobytes() == serial.tobytes()
 
 
@@ -67,10 +70,39 @@ def test_nan_stays_in_its_row(dtype):
     assert nan.sum() == 3
 
 
-def test_threads_are_used_once_there_has_been_work_enough(monkeypatch):
-    monkeypatch.setattr(_forward, "_without_threads", {})
-    large, dtype = _forward.LOADING_OPERATIONS / 3, np.dtype(np.float32)
-    assert [_forward._parts(large, 2, dtype) for _ in range(4)] == [1, 1, 2, 2]
-    assert _forward._parts(_forward.THREAD_OPERATIONS * 2 - 1, 2, dtype) == 1
-    assert _forward._parts(large, 1, dtype) == 1
-    assert _forward._parts(large, 2, np.dtype(np.float64)) == 1
+@pytest.mark.parametrize(
+    ("rows", "n_threads", "expected"),
+    [(10_000, 2, {"serial", "parallel"}), (10_000, 1, {"serial"}), (10, 2, {"serial"})],
+    ids=["many rows", "one thread", "few rows"],
+)
+def test_threads_are_tried_where_they_may_pay(rows, n_threads, expected, monkeypatch):
+    monkeypatch.setattr(_forward, "_paces", {})
+    monkeypatch.setattr(_pace, "WORTH_LOADING", 0)
+    used = set()
+    for name in ("serial", "parallel"):
+        copy = getattr(_forward, f"predict_{name}")
+        monkeypatch.setattr(_forward, f"predict_{name}", lambda *run, n=name, f=copy: used.add(n) or f(*run))
+    task = problem(rows, 5, 100, 3)
+    for _ in range(3):
+        predict(task, Model("tanh"), np.float64, n_threads=n_threads)
+    assert used == expected
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("place", [(0, 0), (500, 36), (-1, -1)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_found_wherever_it_is(value, place, n_threads, dtype, monkeypatch):
+    monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
+    monkeypatch.setattr(Pace, "next_call", lambda pace, left: (n_threads > 1, left // 2 + 1))
+    task, model = problem(777, 37, 9, 3), Model()
+    X = task.X.astype(dtype)
+    assert finite(task, model, dtype, X, n_threads)
+    X[place] = value
+    assert not finite(task, model, dtype, X, n_threads)
+
+
+def finite(task, model, dtype, X, n_threads):
+    """Return whether X and the probabilities of its rows are found to be finite."""
+    (W1, W2), (b1, b2) = ([w.astype(dtype) for w in weights] for weights in (task.weights[::2], task.weights[1::2]))
+    codes = ACTIVATIONS[model.activation], OUTPUTS[model.output], 0.0
+    return _forward.predict_proba(X, [W1.T, W2.T], [b1, b2], *codes, n_threads)[1]

@@ -42,7 +42,7 @@ options = [
 for parallel in (False, True):
     if parallel:
         _pace.Pace.next_call = lambda pace, left: (True, left)
-        _forward.THREAD_OPERATIONS, _forward.LOADING_OPERATIONS = 1, 0
+        _forward.FEW_OPERATIONS = 0
     for data in layouts:
         rows = data.shape[0]
         for target in (y[:rows], y[:rows] > 1, np.eye(4, dtype=int)[y[:rows]]):

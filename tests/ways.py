@@ -51,7 +51,7 @@ class Threaded(ShallowNetClassifier):
 
     def fit(self, X, y):
         _pace.Pace.next_call = lambda pace, left: (True, max(1, left // 2))
-        _forward.THREAD_OPERATIONS, _forward.LOADING_OPERATIONS = 1, 0
+        _forward.FEW_OPERATIONS = 0
         return super().fit(X, y)
 
 

@@ -11,8 +11,9 @@ from shallownet import ShallowNetClassifier
 
 sys.path.append(str(Path(__file__).parents[1]))
 from shapes import SHAPES, make_problem  # noqa: E402
+from timing import repeat_for  # noqa: E402
 
-__all__ = ["SHAPES", "clusters", "fitted", "make_problem"]
+__all__ = ["SHAPES", "clusters", "fitted", "make_problem", "repeat_for"]
 
 N_CLASSES = 5
 CENTRE_NORM = 4.0  # in standard deviations: clusters overlap a little, so training does not come to rest

@@ -1,7 +1,5 @@
 """The scikit-learn face of the network."""
 
-import math
-
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -20,8 +18,6 @@ from .kernels.activations import ACTIVATIONS
 from .kernels.loss import OUTPUTS
 
 TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
-
-FEW_NUMBERS = 10_000  # a BLAS uses threads for more
 
 
 class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
@@ -478,8 +474,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             If X is not valid, has another number of features than in the fit, or has values so large that a sum
             within the network is no number.
         """
-        probabilities = predict_proba(
-            self._checked(X),
+        plain = self._is_plain(X)
+        probabilities, finite = predict_proba(
+            X if plain else self._checked(X),
             self.coefs_,
             self.intercepts_,
             ACTIVATIONS[self._activation],
@@ -487,7 +484,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             self._activation_slope,
             self.n_jobs,
         )
-        if np.isnan(probabilities.sum()):
+        if not finite:
+            if plain:
+                self._checked(X)  # says so if X is not
             raise ValueError(TOO_LARGE)
         return probabilities
 
@@ -567,26 +566,26 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         return activations
 
     def _checked(self, X):
-        if self._is_plain(X):
-            return X
         check_is_fitted(self)
         dtype = self.coefs_[0].dtype
         return _validated(self, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
 
     def _is_plain(self, X):
-        """Return whether X is valid at first sight: an array of the fit's dtype, finite, with nothing to convert.
+        """Return whether X is an array of the fit's dtype and features, with nothing to convert.
 
-        scikit-learn's checks take longer than the prediction of a row; all that this leaves open is left to them.
+        All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
+        scikit-learn's checks take longer than the prediction of a row.
         """
         fitted = self.__dict__
-        if type(X) is not np.ndarray or "coefs_" not in fitted or "feature_names_in_" in fitted:
-            return False
-        if X.ndim != 2 or len(X) == 0 or X.shape[1] != self.n_features_in_ or X.dtype != self.coefs_[0].dtype:
-            return False
-        if X.size < FEW_NUMBERS:
-            return math.isfinite(np.vdot(X, X))  # which warns of nothing, and so needs no errstate around it
-        with np.errstate(over="ignore", invalid="ignore"):
-            return math.isfinite(X.sum())
+        return (
+            type(X) is np.ndarray
+            and "coefs_" in fitted
+            and "feature_names_in_" not in fitted
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and X.dtype == self.coefs_[0].dtype
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

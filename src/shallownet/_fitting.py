@@ -229,7 +229,7 @@ class Fit:
                 return check(self._model(coefs, intercepts), X, y, **weights)
 
         def probabilities(coefs, intercepts):
-            return self._probabilities(X, coefs, intercepts)
+            return self._probabilities(X, coefs, intercepts)[0]
 
         return Validation(targets, self.kind != SINGLE, sample_weight, probabilities, scorer)
 
@@ -241,6 +241,7 @@ class Fit:
         return model
 
     def _probabilities(self, X, coefs, intercepts):
+        """Return the probabilities of the examples, and whether all of them are finite."""
         estimator = self.estimator
         return predict_proba(
             X,
@@ -258,7 +259,7 @@ class Fit:
         largest = max(np.abs(weights).max() for weights in (*coefs, *intercepts))
         if largest < np.finfo(self.X.dtype).max ** 0.25:  # products of two weights leave room for those with X
             return
-        if not np.isfinite(self._probabilities(self.X, coefs, intercepts)).all():
+        if not self._probabilities(self.X, coefs, intercepts)[1]:
             raise ValueError(
                 "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
                 " large values and need to be preprocessed."

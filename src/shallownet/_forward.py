@@ -1,9 +1,13 @@
 """Forward propagation from the matrices that users see: probabilities and hidden activations."""
 
+from math import isfinite
+from time import perf_counter
+
 import numpy as np
 from scipy import sparse
 
 from ._network import matrices
+from ._pace import Pace
 from ._sparse_data import csr_of
 from .kernels.prediction import (
     hidden_activations_serial,
@@ -13,46 +17,49 @@ from .kernels.prediction import (
 )
 from .kernels.threads import fair_share, thread_limit, threads
 
-THREAD_OPERATIONS = 1e7  # a prediction with fewer for each thread is done by one: others have to wake up
-CALL_OPERATIONS = 2e9  # for each thread in one call of a kernel; Python can react to an interrupt between calls
-LOADING_OPERATIONS = 1e10  # of predictions that could have used threads, before the parallel copy is loaded for them
+FEW_OPERATIONS = 5e6  # a prediction of fewer is done by one thread at once, before another would have begun
+CALL_OPERATIONS = 2e9  # in one call of a serial kernel; Python can react to an interrupt between calls
 
-# The operations of such predictions in this process, by dtype.
-_without_threads: dict = {}
+# How fast predictions of this process have been, by dtype, threads and the power of two of their operations.
+_paces: dict = {}
 
 
 def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
-    """Return the probabilities of each row of X: (n, 2) for one logistic output, else (n, n_outputs)."""
+    """Return the probabilities of each row of X, and whether X and they are finite numbers throughout.
+
+    The probabilities are (n, 2) for one logistic output, else (n, n_outputs). Of sparse X only they are looked at.
+    """
     n = X.shape[0]
     w1, b1, w2, b2 = _matrices_for(X, coefs, intercepts)
     out = np.empty((n, max(2, w2.shape[1])), w1.dtype)
     if sparse.issparse(X):
         _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
-        return out
+        return out, not np.isnan(out.sum())
     arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
     operations = 2 * w1.shape[1] * (w1.shape[0] + w2.shape[1])  # of a row
-    parts = _parts(n * operations, n_jobs, w1.dtype)
-    if parts > 1:
-        with threads(parts) as allowed:
-            predict, parts = (predict_parallel, parts) if allowed else (predict_serial, 1)
-            for begin, end in _calls(n, operations / parts):
-                predict(begin, end, parts, *arguments)
-    else:
-        for begin, end in _calls(n, operations):
-            predict_serial(begin, end, 1, *arguments)
-    return out
+    if n * operations < FEW_OPERATIONS:
+        return out, isfinite(predict_serial(0, n, 1, *arguments))
+    return out, _predict_paced(n, operations, thread_count(n_jobs), w1.dtype, arguments)
 
 
-def _parts(operations, n_jobs, dtype):
-    """Return among how many threads to divide a prediction.
-
-    The parallel copy is compiled, or loaded from the cache, only once there has been work enough to repay it.
-    """
-    parts = int(operations / THREAD_OPERATIONS)
-    if parts < 2 or (parts := min(parts, thread_count(n_jobs))) < 2:  # asked only where it matters: it takes its time
-        return 1
-    done = _without_threads[dtype] = _without_threads.get(dtype, 0) + operations
-    return parts if done >= LOADING_OPERATIONS else 1
+def _predict_paced(n, operations, parts, dtype, arguments):
+    """Predict n rows of so many operations each, in calls as the clock advises; return whether all is finite."""
+    kind = dtype, parts, (n * operations).bit_length()
+    pace = _paces.get(kind) or _paces.setdefault(kind, Pace(1, n * operations, parts > 1, ("predict", dtype)))
+    begin, zero = 0, 0.0
+    while begin < n:
+        parallel, places = pace.next_call((n - begin) * operations)
+        end = min(n, begin + max(1, places // operations))
+        with threads(parts if parallel else 1) as allowed:
+            predict = predict_parallel if allowed else predict_serial
+            if allowed and not pace.parallel:
+                predict(begin, begin, parts, *arguments)  # wakes the threads, or loads the copy, off the clock
+            start = perf_counter()
+            zero += predict(begin, end, parts if allowed else 1, *arguments)
+            seconds = perf_counter() - start
+        pace.record(parallel, (end - begin) * operations, seconds)
+        begin = end
+    return isfinite(zero)
 
 
 def _calls(n, operations):

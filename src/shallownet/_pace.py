@@ -1,4 +1,4 @@
-"""How a fit is cut into kernel calls, and which copy, serial or parallel, runs each.
+"""How a fit or a prediction is cut into kernel calls, and which copy, serial or parallel, runs each.
 
 The result does not depend on either, so the clock may decide. A call is kept to a fraction of a second, so that
 Python can react to an interrupt between calls. Whether threads pay depends on the work in a step, on Numba's
@@ -38,17 +38,21 @@ class Pace:
 
     def __init__(self, operations, step, may, kind):
         self._seconds = {False: operations / GUESSED_RATE}  # for an example, by copy
+        self._last = {}  # the same of the last call of each copy alone
         self._measured = {False: -1.0}
         self._may = may and operations * step >= SMALLEST_STEP
         self._kind = kind
         self._trusted = FIRST_RETRY_SECONDS
+        self.parallel = False  # whether the last call was
 
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
         if self._measured[False] < 0:  # the guess may be far too fast
             return False, self._places(False, TRIAL_SECONDS, left)
         if len(self._seconds) == 1 and self._may and _without_threads.get(self._kind, 0) >= WORTH_LOADING:
-            self._seconds[True], self._measured[True] = self._seconds[False] / 2, -1.0
+            # in this order: other Python threads that predict may look at the same time
+            self._measured[True] = -1.0
+            self._seconds[True] = self._seconds[False] / 2
         if len(self._seconds) == 1:
             return False, self._places(False, CALL_SECONDS, left)
         now = perf_counter()
@@ -65,8 +69,11 @@ class Pace:
         return min(left, max(1, int(seconds / self._seconds[parallel])))
 
     def record(self, parallel, places, seconds):
-        """Take note of how long a call took."""
+        """Take note of how long a call took. The better of a copy's last two counts: one may have been disturbed."""
+        self.parallel = parallel
         if self._may and not parallel:
             _without_threads[self._kind] = _without_threads.get(self._kind, 0) + seconds
-        self._seconds[parallel] = seconds / places
+        now = seconds / places
+        self._seconds[parallel] = min(now, self._last.get(parallel, now))
+        self._last[parallel] = now
         self._measured[parallel] = perf_counter()

@@ -82,12 +82,13 @@ def softplus_unit(z):
 def activate(code, slope, z, derivative, start, stop):
     """Replace z by g(z) and set derivative to g'(z), for flat places start..stop.
 
+    The derivative is stored first, so that a forward pass, which has no use for it, may give z for both.
     INOUT z; OUT derivative; both have room for whole lanes.
     """
     lanes = lane_count(z)
     if code == IDENTITY:
         for i in range(start, stop, lanes):
-            store(derivative, i, splat(z, 1.0))
+            store_pair(z, derivative, i, (load(z, i), splat(z, 1.0)))
     elif code == LOGISTIC:
         for i in range(start, stop, lanes):
             store_pair(z, derivative, i, logistic_unit(load(z, i)))
@@ -108,12 +109,11 @@ def activate(code, slope, z, derivative, start, stop):
         for i in range(start, stop, lanes):
             x = load(z, i)
             below = x < 0.0
-            store(z, i, select(below, x * slope, x))
-            store(derivative, i, select(below, splat(z, slope), 1.0))
+            store_pair(z, derivative, i, (select(below, x * slope, x), select(below, splat(z, slope), 1.0)))
 
 
 @kernel
 def store_pair(values, derivatives, i, pair):
     """Store value and derivative of one lane group. OUT values, derivatives."""
-    store(values, i, pair[0])
     store(derivatives, i, pair[1])
+    store(values, i, pair[0])

@@ -3,9 +3,10 @@
 import numpy as np
 from numba import prange
 
+from .arithmetic import fma, total
 from .compiling import ZERO, entry, kernel, serial_and_parallel
 from .examples import activate_units, copy_row, hidden_product, output_probabilities
-from .lanes import keep, lane_count, numbers, pointer
+from .lanes import keep, lane_count, load, numbers, pointer, splat
 from .layers import ROWS
 from .loss import OUTPUT_LOGISTIC
 from .panels import LAYOUT, Layout, fill_panels, layout
@@ -23,7 +24,6 @@ def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
     x = np.zeros(rows * sizes.feature_rows, theta.dtype)
     x[sizes.features :: sizes.feature_rows] = 1.0
     a1 = np.zeros(rows * sizes.panels * lanes, theta.dtype)
-    d1 = np.empty_like(a1)
     z2 = np.zeros(rows * sizes.output_rows, theta.dtype)
     living = np.ones(lanes, theta.dtype)
     if sizes.hidden % lanes:
@@ -31,10 +31,10 @@ def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
     weights, work = pointer(theta), pointer(z2)
     buffers = Buffers(
         weights, weights, weights, weights, weights, weights, weights, weights,
-        pointer(living), pointer(x), pointer(a1), pointer(d1), work, work, work, work,
+        pointer(living), pointer(x), pointer(a1), pointer(a1), work, work, work, work,
     )  # fmt: skip
     plan = Plan(activation, output, 0, 0, 1, rows, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0)
-    return (x, a1, d1, z2, living), buffers, plan
+    return (x, a1, z2, living), buffers, plan
 
 
 @kernel
@@ -49,15 +49,34 @@ def forward(first, count, buffers, sizes, plan, slope, size):
 
 @kernel
 def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activation, output, slope, out):
-    """Set out[begin:end] to the probabilities of those rows; OUT out (rows, classes or labels)."""
+    """Set out[begin:end] to the probabilities of those rows; return 0, or NaN as ``predict`` does.
+
+    OUT out (rows, classes or labels).
+    """
     sizes = Layout(*numbers(sizes, LAYOUT))
     arrays, buffers, plan = workspace(end - begin, x_address, x_row, x_column, theta, sizes, activation, output)
+    zero = splat(buffers.x, 0.0)
     for first in range(begin, end, TILE):
         count = min(TILE, end - first)
         forward(first, count, buffers, sizes, plan, slope, theta.itemsize)
         output_probabilities(ZERO, count, buffers, sizes, plan)
         copy_probabilities(first, count, output, buffers, sizes, plan, out)
+        zero = times_zero(buffers.x, ZERO, count * sizes.feature_rows, zero)
+        for k in range(sizes.outputs):
+            zero = times_zero(buffers.z2, k * plan.rows, count, zero)
     keep(arrays)
+    return total(zero)
+
+
+@kernel
+def times_zero(p, first, count, zero):
+    """Return ``zero`` plus 0 times each of the numbers from p[first] on: NaN if one of them is not finite.
+
+    What follows the numbers up to whole lanes is taken in.
+    """
+    for i in range(first, first + count, lane_count(p)):
+        zero = fma(load(p, i), 0.0, zero)
+    return zero
 
 
 @kernel
@@ -95,13 +114,16 @@ def packed(w1, b1, w2, b2):
 def predict(begin, end, parts, x_address, x_row, x_column, w1, b1, w2, b2, activation, output, slope, out):
     """Set out[begin:end] to the class probabilities of those rows of X, which lies at an address.
 
+    Return 0 if these rows and their probabilities are finite numbers, else NaN.
     IN w1, b1, w2, b2; OUT out (rows, 2) for one logistic output, else (rows, outputs).
     """
     theta, sizes = packed(w1, b1, w2, b2)
+    zero = 0.0
     for part in prange(parts):
         first = begin + (end - begin) * part // parts
         last = begin + (end - begin) * (part + 1) // parts
-        predict_range(first, last, x_address, x_row, x_column, theta, sizes, activation, output, slope, out)
+        zero += predict_range(first, last, x_address, x_row, x_column, theta, sizes, activation, output, slope, out)
+    return zero
 
 
 predict_serial, predict_parallel = predict
