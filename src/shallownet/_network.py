@@ -143,7 +143,7 @@ class Network:
             **self._workspace.plan,
         )
         self._plan, self._constants = np.array(plan), np.array(self.settings, dtype=np.float64)
-        self.block = self._workspace.block
+        self.block = plan.block
         operations = 6 * s.hidden * ((X.nnz // max(1, X.shape[0]) if self.sparse else s.features) + s.outputs)
         per_step = min(batch_size, self.block)
         if self.sparse:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .kernels.lanes import REGISTER_BYTES
-from .kernels.layers import UNIT
+from .kernels.layers import ROWS, UNIT
 from .kernels.panels import round_up
 from .kernels.plan import TILE
 from .kernels.team import LINE
@@ -17,14 +17,13 @@ SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients cos
 
 
 class Workspace(NamedTuple):
-    """A workspace: the kernels' buffers and integers by name, examples in a block, threads that can share it.
+    """A workspace: the kernels' buffers and integers by name, threads that can share it.
 
     ``owned`` are the arrays that only their addresses in the plan refer to.
     """
 
     buffers: dict[str, np.ndarray]
     plan: dict[str, int]
-    block: int
     parts: int
     owned: Any
 
@@ -51,7 +50,8 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     lanes = REGISTER_BYTES // dtype.itemsize
     shares = shares_of(batch_size)
     row = sizes.feature_rows + 2 * sizes.panels * lanes + sizes.output_rows
-    rows = _rows(WORKSPACE_BYTES // (row * dtype.itemsize), -(-batch_size // shares))
+    part = _part_of(-(-batch_size // shares), WORKSPACE_BYTES // (row * dtype.itemsize))
+    rows = round_up(part, TILE)
     parts = min(n_threads, shares)
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
     x = zeros(parts * rows * sizes.feature_rows, dtype)
@@ -66,6 +66,7 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     }
     plan = {
         "shares": shares,
+        "block": shares * part,
         "rows": rows,
         "units": units,
         "x_address": X.ctypes.data,
@@ -75,14 +76,15 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
         "entries": 0,
         "ends": 0,
     }
-    return Workspace(buffers, plan, shares * rows, parts, team)
+    return Workspace(buffers, plan, parts, team)
 
 
 def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part."""
     lanes = REGISTER_BYTES // dtype.itemsize
     row = 2 * sizes.panels * lanes + sizes.output_rows
-    rows = _rows(SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize), batch_size)
+    block = _part_of(batch_size, SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize))
+    rows = round_up(block, TILE)
     units = sizes.features + sizes.panels
     indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
     nonzeros = -np.sort(-np.diff(indptr))[:rows].sum()  # no block has more
@@ -96,6 +98,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     }
     plan = {
         "shares": 1,
+        "block": block,
         "rows": rows,
         "units": units,
         "x_address": X.data.ctypes.data,
@@ -105,12 +108,13 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
         "entries": entries.ctypes.data,
         "ends": ends.ctypes.data,
     }
-    return Workspace(buffers, plan, rows, n_threads, (indptr, indices, entries, ends))
+    return Workspace(buffers, plan, n_threads, (indptr, indices, entries, ends))
 
 
-def _rows(fitting, needed):
-    """Return the rows of a workspace, in whole tiles: all that are needed if they fit, or else as many as do."""
-    return round_up(needed, TILE) if needed <= fitting else max(TILE, fitting // TILE * TILE)
+def _part_of(examples, fitting):
+    """Return how many examples go through a workspace at once: all if so many fit, or else parts of one length."""
+    parts = -(-examples // max(TILE, fitting))
+    return examples if parts == 1 else round_up(-(-examples // parts), ROWS)
 
 
 def _of_examples(sizes, rows, lanes, dtype):

@@ -174,7 +174,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
     crew = pointer_at(plan[TEAM], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    block, steps = plan.shares * plan.rows, -(-n // batch)
+    steps = -(-n // batch)
     phase, tasks, waits = ZERO, ZERO, ZERO  # so far
     skipped = plan.skipped
     last = Update(ZERO, ZERO, ZERO, 1.0)  # the one whose loss is still to be noted
@@ -182,7 +182,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
-        count = min(block, start + size - place)
+        count = min(plan.block, start + size - place)
         update = step + epoch * steps + start // batch + 1 - skipped
         if place == 0 and plan.generator != 0:
             phase, tasks = phase + 1, tasks + 1
@@ -250,7 +250,7 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
-        count = min(names.rows, start + size - place)
+        count = min(names.block, start + size - place)
         update = step + epoch * steps + start // batch + 1 - skipped
         fresh, done = place == start, place + count == start + size
         if place == 0 and names.generator != 0:

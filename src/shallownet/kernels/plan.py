@@ -45,8 +45,8 @@ class Buffers(NamedTuple):
 class Plan(NamedTuple):
     """The integers of a run.
 
-    Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; ``rows``
-    of a thread's workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
+    Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; examples in
+    a ``block``, the most that go through a workspace at once; ``rows`` of a workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
     an order other than that of the rows; and the data: X by address and strides in bytes, the order by address;
     the addresses of the generator that shuffles the order before each epoch (0: nothing does) and of the team of
     threads; for dropout the examples seen before the call's first epoch and the key of the random numbers; and the
@@ -61,6 +61,7 @@ class Plan(NamedTuple):
     solver: int
     targets: int
     shares: int
+    block: int
     rows: int
     units: int
     weighted: int
