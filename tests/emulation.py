@@ -330,7 +330,7 @@ class Turns:
     """Stands in for ``Pace``: several threads and one by turns, for all that is left and for as little as may be."""
 
     def __init__(self, operations, step, may, kind):
-        self.may, self.calls = may, 0
+        self.may, self.calls, self.parallel = may, 0, False
 
     def next_call(self, left):
         self.calls += 1
@@ -348,7 +348,8 @@ def variant(wide):
     """
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
-    prediction.ROWS, examples.WIDE = layers.ROWS, wide
+    prediction.ROWS = layers.ROWS
+    examples.WIDE = wide
 
 
 def data_of(n, d, k, dtype, form):
@@ -398,7 +399,7 @@ def main(path):
     replace_intrinsics()
     _network.threads = allowed
     _network.Pace = Turns
-    _forward._parts = lambda operations, n_threads, dtype: 3
+    _forward.FEW_OPERATIONS, _forward.Pace, _forward.thread_count = 0, Turns, lambda n_jobs: 3
     _forward.threads = allowed
     sys.modules["shallownet._fitting"].thread_count = lambda n_jobs: n_jobs
     found = {}

@@ -10,7 +10,8 @@ from naive import Model, Rule
 
 from shallownet import _forward, _network, _workspace
 from shallownet._forward import thread_count
-from shallownet._workspace import shares_of, zeros
+from shallownet._workspace import dense_workspace, shares_of, zeros
+from shallownet.kernels.panels import layout
 
 
 @pytest.fixture
@@ -50,6 +51,16 @@ def test_shares_grow_with_the_batch_and_stay_large():
     assert shares == sorted(shares)
     assert shares[0] == 1 and shares[-1] == _workspace.MOST_SHARES
     assert all(batch_size / count >= 32 for batch_size, count in enumerate(shares, 1) if count > 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 100, 128, 200, 1000, 5000], ids="batch={}".format)
+def test_no_block_of_a_batch_is_short(batch_size, monkeypatch):
+    monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 60 * 4 * 1024)
+    X, dtype = np.zeros((2, 784), np.float32), np.dtype(np.float32)
+    plan = dense_workspace(X, layout(784, 100, 10, 16, False), dtype, batch_size, 1).plan
+    last = batch_size % plan["block"] or plan["block"]
+    assert plan["block"] <= plan["shares"] * plan["rows"]
+    assert last >= plan["block"] / 2
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 300], ids="batch={}".format)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .kernels.lanes import REGISTER_BYTES
-from .kernels.layers import ROWS, UNIT
+from .kernels.layers import UNIT
 from .kernels.panels import round_up
 from .kernels.plan import TILE
 from .kernels.team import LINE
@@ -114,7 +114,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
 def _part_of(examples, fitting):
     """Return how many examples go through a workspace at once: all if so many fit, or else parts of one length."""
     parts = -(-examples // max(TILE, fitting))
-    return examples if parts == 1 else round_up(-(-examples // parts), ROWS)
+    return examples if parts == 1 else round_up(-(-examples // parts), UNIT)
 
 
 def _of_examples(sizes, rows, lanes, dtype):

@@ -46,11 +46,12 @@ class Plan(NamedTuple):
     """The integers of a run.
 
     Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; examples in
-    a ``block``, the most that go through a workspace at once; ``rows`` of a workspace, a multiple of TILE; the units of rows in ``squares``; whether examples have weights and
-    an order other than that of the rows; and the data: X by address and strides in bytes, the order by address;
-    the addresses of the generator that shuffles the order before each epoch (0: nothing does) and of the team of
-    threads; for dropout the examples seen before the call's first epoch and the key of the random numbers; and the
-    batches without weight before this call, which do not count as updates.
+    a ``block``, the most that are in the workspaces at once; ``rows`` of a workspace, a multiple of TILE; the units
+    of rows in ``squares``; whether examples have weights and an order other than that of the rows; and the data: X by
+    address and strides in bytes, the order by address; the addresses of the generator that shuffles the order before
+    each epoch (0: nothing does) and of the team of threads; for dropout the examples seen before the call's first
+    epoch and the key of the random numbers; and the batches without weight before this call, which do not count as
+    updates.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
