@@ -8,7 +8,7 @@ import numpy as np
 
 from shallownet.kernels.arithmetic import total
 from shallownet.kernels.blocks import add_outer_pair, store_block, zero_block
-from shallownet.kernels.lanes import WIDE, keep, lane_count, load, pointer, splat, store
+from shallownet.kernels.lanes import REGISTER_BYTES, WIDE, keep, lane_count, load, pointer, splat, store
 
 PEAK_ROWS = 12 if WIDE else 3  # of each of two blocks: accumulators enough to hide the latency
 TRIALS = 50
@@ -72,7 +72,7 @@ def best_seconds(run, *arguments):
 @lru_cache
 def peak(dtype):
     """Return the multiply-adds of one thread, counted as two operations each, per second."""
-    lanes = 64 // np.dtype(dtype).itemsize
+    lanes = REGISTER_BYTES // np.dtype(dtype).itemsize
     array = np.full((1 + 2 * PEAK_ROWS) * lanes, 1e-3, dtype)
     return 2 * 2 * PEAK_ROWS * lanes / best_seconds(multiply_add, array)
 

@@ -20,7 +20,7 @@ from shallownet.kernels.examples import (
     end_of_run,
     hidden_product,
 )
-from shallownet.kernels.lanes import pointer_at
+from shallownet.kernels.lanes import REGISTER_BYTES, pointer_at
 from shallownet.kernels.layers import SCALE, multiply, output_layer
 from shallownet.kernels.loss import OUTPUTS, cross_entropy, probabilities
 from shallownet.kernels.plan import GENERATOR, ORDER, Plan, Settings
@@ -48,7 +48,7 @@ def run_until(last, n, count, addresses, sizes, plan, settings, like, repetition
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
     mine = epoch.of_share(0, 1, 0, buffers, sizes, plan)
-    lanes = 64 // like.itemsize
+    lanes = REGISTER_BYTES // like.itemsize
     for i in range(repetitions):
         position = i * count % (n - count + 1)
         start = 0

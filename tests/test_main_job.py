@@ -14,6 +14,7 @@ from shallownet import ShallowNetClassifier
 from shallownet.__main__ import main, parser
 from shallownet._main_data import MOST_CATEGORIES, SETS, load
 from shallownet._main_progress import EpochBar, epoch_bar
+from shallownet.kernels.activations import ACTIVATIONS
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -138,11 +139,13 @@ def test_a_rare_class_does_not_stop_the_job(capsys):
     assert "classes: 4" in capsys.readouterr().out
 
 
-def test_leaky_relu_has_no_peer(capsys):
-    assert main(["--data", "iris", "--activation", "leaky_relu", "--max-iter", "2", "--no-pictures"]) == 0
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_compared_where_the_peer_has_it(activation, capsys):
+    assert main(["--data", "iris", "--activation", activation, "--max-iter", "2", "--no-pictures"]) == 0
     out = capsys.readouterr().out
-    assert "MLPClassifier has no leaky_relu" in out
-    assert "times as fast" not in out
+    lacking = activation in ("leaky_relu", "gelu", "silu", "softplus")
+    assert (f"MLPClassifier has no {activation}" in out) == lacking
+    assert ("times as fast" in out) != lacking
 
 
 def test_warnings_of_a_fit_become_notes(capsys):

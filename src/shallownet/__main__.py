@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--activation",
         default="relu",
-        choices=["identity", "logistic", "sigmoid", "tanh", "relu", "leaky_relu"],
+        choices=["identity", "logistic", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus"],
         help="activation of the hidden layer (default: relu)",
     )
     add("--solver", default="adam", choices=["sgd", "adam"], help="(default: adam)")

@@ -22,6 +22,7 @@ from ._main_data import Data, DataError, load
 from ._main_pictures import save_boundary, save_hidden_weights, save_loss_curves
 from ._main_progress import epoch_bar
 
+NOT_IN_PEER = ("leaky_relu", "gelu", "silu", "softplus")  # the activations that MLPClassifier lacks
 INTERRUPTED = "Training interrupted"  # how the warning of an interrupted fit begins, in both classifiers
 
 
@@ -71,8 +72,8 @@ def run(options: Namespace) -> None:
     if options.compare:
         if fits[0].interrupted:
             print("the fit was interrupted, so there is no comparison with MLPClassifier")
-        elif options.activation == "leaky_relu":
-            print("MLPClassifier has no leaky_relu, so there is no comparison")
+        elif options.activation in NOT_IN_PEER:
+            print(f"MLPClassifier has no {options.activation}, so there is no comparison")
         else:
             fits.append(fitted("MLPClassifier", peer(options, len(y_train)), data, parts))
     report(fits)
