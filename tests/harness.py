@@ -436,6 +436,11 @@ def train(
 
 def predict(problem, model, dtype, X=None, n_threads=1):
     """Return the class probabilities of the Problem's examples, or of another array X."""
+    return predict_and_check(problem, model, dtype, X, n_threads)[0]
+
+
+def predict_and_check(problem, model, dtype, X=None, n_threads=1):
+    """Return what ``predict`` does, and whether X and the probabilities are found to be finite."""
     W1, b1, W2, b2 = (w.astype(dtype) for w in problem.weights)
     X = problem.X.astype(dtype) if X is None else X
     return predict_proba(
@@ -446,7 +451,7 @@ def predict(problem, model, dtype, X=None, n_threads=1):
         OUTPUTS[model.output],
         slope_of(model),
         n_threads,
-    )[0]
+    )
 
 
 def slope_of(model):

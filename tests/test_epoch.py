@@ -157,7 +157,7 @@ def test_workspace_does_not_grow_with_the_batch(monkeypatch):
         net = network(task, Model(), Rule(), FLOAT32)
         attach(net, task, Model())
         sizes.append(workspace_bytes(net))
-    assert sizes[1] < 1.3 * sizes[0]  # a tile more, perhaps, as all blocks have one length
+    assert sizes[0] == sizes[1]
 
 
 def test_full_batch_of_many_rows_is_one_step():

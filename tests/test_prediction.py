@@ -3,13 +3,11 @@
 import naive
 import numpy as np
 import pytest
-from harness import DTYPES, layouts, predict, problem
+from harness import DTYPES, layouts, predict, predict_and_check, problem
 from naive import Model
 
 from shallownet import _forward, _pace
 from shallownet._pace import Pace
-from shallownet.kernels.activations import ACTIVATIONS
-from shallownet.kernels.loss import OUTPUTS
 
 SHAPES = [(1, 1, 1, 1), (47, 3, 5, 2), (48, 15, 16, 3), (49, 16, 17, 6), (500, 40, 100, 26), (1, 2000, 3, 2)]
 
@@ -96,13 +94,6 @@ def test_a_number_that_is_not_finite_is_found_wherever_it_is(value, place, n_thr
     monkeypatch.setattr(Pace, "next_call", lambda pace, left: (n_threads > 1, left // 2 + 1))
     task, model = problem(777, 37, 9, 3), Model()
     X = task.X.astype(dtype)
-    assert finite(task, model, dtype, X, n_threads)
+    assert predict_and_check(task, model, dtype, X, n_threads)[1]
     X[place] = value
-    assert not finite(task, model, dtype, X, n_threads)
-
-
-def finite(task, model, dtype, X, n_threads):
-    """Return whether X and the probabilities of its rows are found to be finite."""
-    (W1, W2), (b1, b2) = ([w.astype(dtype) for w in weights] for weights in (task.weights[::2], task.weights[1::2]))
-    codes = ACTIVATIONS[model.activation], OUTPUTS[model.output], 0.0
-    return _forward.predict_proba(X, [W1.T, W2.T], [b1, b2], *codes, n_threads)[1]
+    assert not predict_and_check(task, model, dtype, X, n_threads)[1]

@@ -50,8 +50,8 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     lanes = REGISTER_BYTES // dtype.itemsize
     shares = shares_of(batch_size)
     row = sizes.feature_rows + 2 * sizes.panels * lanes + sizes.output_rows
-    part = _part_of(-(-batch_size // shares), WORKSPACE_BYTES // (row * dtype.itemsize))
-    rows = round_up(part, TILE)
+    share = -(-batch_size // shares)
+    rows = _rows(WORKSPACE_BYTES // (row * dtype.itemsize), share)
     parts = min(n_threads, shares)
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
     x = zeros(parts * rows * sizes.feature_rows, dtype)
@@ -66,7 +66,7 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     }
     plan = {
         "shares": shares,
-        "block": shares * part,
+        "block": shares * _part_of(share, rows),
         "rows": rows,
         "units": units,
         "x_address": X.ctypes.data,
@@ -83,8 +83,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part."""
     lanes = REGISTER_BYTES // dtype.itemsize
     row = 2 * sizes.panels * lanes + sizes.output_rows
-    block = _part_of(batch_size, SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize))
-    rows = round_up(block, TILE)
+    rows = _rows(SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize), batch_size)
     units = sizes.features + sizes.panels
     indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
     nonzeros = -np.sort(-np.diff(indptr))[:rows].sum()  # no block has more
@@ -98,7 +97,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     }
     plan = {
         "shares": 1,
-        "block": block,
+        "block": _part_of(batch_size, rows),
         "rows": rows,
         "units": units,
         "x_address": X.data.ctypes.data,
@@ -111,9 +110,14 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     return Workspace(buffers, plan, n_threads, (indptr, indices, entries, ends))
 
 
-def _part_of(examples, fitting):
-    """Return how many examples go through a workspace at once: all if so many fit, or else parts of one length."""
-    parts = -(-examples // max(TILE, fitting))
+def _rows(fitting, needed):
+    """Return the rows of a workspace, in whole tiles: all that are needed if they fit, or else as many as do."""
+    return round_up(needed, TILE) if needed <= fitting else max(TILE, fitting // TILE * TILE)
+
+
+def _part_of(examples, rows):
+    """Return how many examples go through a workspace of so many rows at once: all, or parts of one length."""
+    parts = -(-examples // rows)
     return examples if parts == 1 else round_up(-(-examples // parts), UNIT)
 
 
