@@ -5,6 +5,8 @@ import gc
 import numpy as np
 import pytest
 from children import finish, start
+from llvmlite.binding import Linkage
+from numba import njit
 from numba.core import compiler
 
 from shallownet.kernels import linking
@@ -35,12 +37,33 @@ def machine_code_of(dispatcher):
     return not isinstance(overload.library, linking._Unlinked)
 
 
+def compiled_anew():
+    """Return ``norm`` compiled without the cache, which has machine code only."""
+    compiled = njit(**linking.flags_of_entries())(norm.py_func)
+    assert compiled(np.arange(5.0)) == np.sqrt(30.0)
+    return compiled
+
+
 def test_kernels_have_no_machine_code_of_their_own():
-    a = np.arange(5.0)
-    assert norm(a) == np.sqrt(30.0)
-    assert machine_code_of(norm)
+    assert machine_code_of(compiled_anew())
     assert not machine_code_of(sum_of_squares)
     assert not machine_code_of(square)
+
+
+def test_what_an_entry_has_taken_in_is_its_own():
+    (overload,) = compiled_anew().overloads.values()
+    linkages = {f.linkage for f in overload.library._final_module.functions if not f.is_declaration}
+    assert Linkage.external in linkages
+    assert Linkage.linkonce_odr not in linkages
+
+
+def test_others_call_the_same_kernels():
+    @njit
+    def another(a):
+        return sum_of_squares(a)
+
+    a = np.arange(5.0)
+    assert another(a) == norm(a) ** 2 == pytest.approx(30.0)
 
 
 class LibraryOfAnotherVersion:
@@ -50,7 +73,7 @@ class LibraryOfAnotherVersion:
         self._codegen = self._final_module = self._shared_module = self._linked = None
 
     finalize = _ensure_finalized = _finalize_dynamic_globals = __init__
-    _get_module_for_linking = _optimize_functions = __init__
+    _get_module_for_linking = _optimize_functions = _optimize_final_module = __init__
 
 
 def test_another_numba_compiles_as_it_would(monkeypatch):
