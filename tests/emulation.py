@@ -32,6 +32,7 @@ from shallownet.kernels import (
     prediction,
     randomness,
     shuffling,
+    strip,
     team,
     updates,
     weights,
@@ -199,6 +200,29 @@ def add_outer_pair(a, b, p, first, step, x, y):
     return add_outer(a, p, first, step, x), add_outer(b, p, first, step, y)
 
 
+def add_for_features(block, p, first, step, x, groups):
+    return block + np.repeat(rows_of(p, first, step, len(block), groups), len(x) // groups, axis=1) * x
+
+
+def add_for_examples(block, p, first, step, v, panel, length, groups):
+    rows, width = len(block), lane_count(v) // groups
+    length = length or width
+    factors = rows_of(p, first, step, rows * groups, length).reshape(rows, groups, 1, length)
+    for k in range(length):
+        x = np.tile(v.span(panel + k * lane_count(v), width), groups)
+        block = block + np.repeat(factors[..., k], width, axis=2).reshape(rows, -1) * x
+    return block
+
+
+def load_repeated(p, index, groups):
+    return np.tile(p.span(index, lane_count(p) // groups), groups)
+
+
+def store_groups(p, first, step, block, groups):
+    rows = block.reshape(len(block) * groups, -1)
+    store_block(p, first, step, np.pad(rows, ((0, 0), (0, block.shape[1] - rows.shape[1]))))
+
+
 def add_products(block, p, first, step, x):
     return block + rows_of(p, first, step, len(block), lane_count(p)) * x
 
@@ -268,6 +292,10 @@ STANDINS = {
     "add_outer_pair": add_outer_pair,
     "add_products": add_products,
     "add_products_pair": add_products_pair,
+    "add_for_features": add_for_features,
+    "add_for_examples": add_for_examples,
+    "load_repeated": load_repeated,
+    "store_groups": store_groups,
     "store_row_sums": store_row_sums,
     "uniform": uniform,
     "fetch": lambda p, index: p[index],
@@ -279,7 +307,7 @@ STANDINS = {
 
 KERNELS = [
     activations, arithmetic, blocks, elementary, epoch, examples, lanes, layers, loss, panels, prediction, randomness,
-    shuffling, sparse_kernels, team, updates, weights,
+    shuffling, sparse_kernels, strip, team, updates, weights,
 ]  # fmt: skip
 
 
@@ -289,7 +317,7 @@ def of_lanes(overload):
 
 
 def of_rows(overload):
-    """Return a function whose source is chosen by a constant number of rows."""
+    """Return a function whose source is chosen by a constant, its first argument."""
     return lambda rows, *others: overload(SimpleNamespace(literal_value=rows), *others)(rows, *others)
 
 
@@ -300,6 +328,8 @@ def replace_intrinsics():
         functions[name] = of_lanes(getattr(elementary, f"_{name}"))
     functions["block_product"] = of_rows(layers._block_product)
     functions["block_product_pair"] = of_rows(layers._block_product_pair)
+    functions["shared_product"] = of_rows(strip._shared_product)
+    functions["shared_gradient"] = of_rows(strip._shared_gradient)
     functions["add_group"] = of_rows(sparse_kernels._add_group)
     for room in KERNELS:
         for name in vars(room).keys() & functions.keys():
@@ -349,6 +379,8 @@ def variant(wide):
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
     prediction.ROWS = layers.ROWS
+    panels.SHARED_ROWS = strip.SHARED_ROWS = 9 if wide else 6
+    strip.SHARED_EXAMPLES = 24 if wide else 12
     examples.WIDE = wide
 
 

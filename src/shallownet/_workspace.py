@@ -54,13 +54,14 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     rows = _rows(WORKSPACE_BYTES // (row * dtype.itemsize), share)
     parts = min(n_threads, shares)
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
-    x = zeros(parts * rows * sizes.feature_rows, dtype)
+    x = zeros((parts * rows - 1) * sizes.feature_rows + sizes.reach, dtype)
     x[sizes.features :: sizes.feature_rows] = 1
     team = zeros((1 + parts + shares) * LINE, np.int64)
     buffers = {
         "gradient": zeros(shares * sizes.size, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
         "share_losses": zeros(2 * shares, dtype),
+        "strip": zeros(parts * sizes.strip * lanes, dtype),
         "x": x,
         **_of_examples(sizes, parts * rows, lanes, dtype),
     }
@@ -92,6 +93,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
         "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
         "share_losses": zeros(2, dtype),
+        "strip": zeros(0, dtype),
         "x": zeros(nonzeros, dtype),
         **_of_examples(sizes, rows, lanes, dtype),
     }

@@ -125,6 +125,101 @@ def add_outer_pair(typingctx, a, b, p, first, step, x, y):
     return types.UniTuple(a, 2)(a, b, p, types.intp, types.intp, a.lanes, b.lanes), codegen
 
 
+# Rows whose lanes are divided evenly into ``groups``, a constant, of which each has a number of its own for a factor.
+
+
+def _spread(builder, numbers, width):
+    """Return a vector with each of the numbers in ``width`` places."""
+    return shuffle(builder, numbers, numbers, [place for place in range(numbers.type.count) for _ in range(width)])
+
+
+@intrinsic(prefer_literal=True)
+def add_for_features(typingctx, block, p, first, step, x, groups):
+    """Return block[i] + s * x, where group g of the lanes of s has p[first + i * step + g]."""
+    count = groups.literal_value
+
+    def codegen(context, builder, sig, args):
+        value, p, first, step, x, _ = args
+        pointers = _pointers(builder, builder.gep(p, [first]), step, block.rows)
+        numbers = (load_at(builder, place, ir.VectorType(x.type.element, count)) for place in pointers)
+        rows = [
+            call_vector(builder, "fmuladd", _spread(builder, few, x.type.count // count), x, row)
+            for row, few in zip(_rows(builder, value), numbers, strict=True)
+        ]
+        return _block(context, builder, block, rows)
+
+    return block(block, p, types.intp, types.intp, block.lanes, groups), codegen
+
+
+@intrinsic(prefer_literal=True)
+def add_for_examples(typingctx, block, p, first, step, v, panel, length, groups):
+    """Return block[i] + the sum over k < ``length``, in that order, of s_k * v_k.
+
+    The length is a constant, 0 for as many as a group has lanes. Group g of the lanes of s_k has the number
+    p[first + (i * groups + g) * step + k], each group of v_k the first numbers of v[panel + k * lanes :].
+    """
+    count = groups.literal_value
+    width = block.lanes.count // count
+    terms = length.literal_value or width
+
+    def codegen(context, builder, sig, args):
+        value, p, first, step, v, panel = args[:6]
+        element, lanes = vector_of(block.lanes).element, ir.Constant(step.type, block.lanes.count)
+        panels = _pointers(builder, builder.gep(v, [panel]), lanes, terms)
+        few = (load_at(builder, place, ir.VectorType(element, width)) for place in panels)
+        factors = [_repeated(builder, numbers, count) for numbers in few]
+        pointers = _pointers(builder, builder.gep(p, [first]), step, block.rows * count)
+        rows = []
+        for row in _rows(builder, value):
+            parts = [load_at(builder, next(pointers), ir.VectorType(element, terms)) for _ in range(count)]
+            while len(parts) > 1:
+                both = list(range(2 * parts[0].type.count))
+                parts = [shuffle(builder, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+            for k, factor in enumerate(factors):
+                places = [group * terms + k for group in range(count)]
+                numbers = _spread(builder, shuffle(builder, parts[0], parts[0], places), width)
+                row = call_vector(builder, "fmuladd", numbers, factor, row)
+            rows.append(row)
+        return _block(context, builder, block, rows)
+
+    return block(block, p, types.intp, types.intp, p, types.intp, length, groups), codegen
+
+
+def _repeated(builder, few, groups):
+    """Return a vector that has the few numbers in each of ``groups`` groups of places."""
+    return shuffle(builder, few, few, list(range(few.type.count)) * groups)
+
+
+@intrinsic(prefer_literal=True)
+def load_repeated(typingctx, p, index, groups):
+    """Return lanes of which each group has the numbers at p[index]."""
+    lanes = Lanes(p.dtype)
+    few = ir.VectorType(vector_of(lanes).element, lanes.count // groups.literal_value)
+
+    def codegen(context, builder, sig, args):
+        return _repeated(builder, load_at(builder, builder.gep(args[0], [args[1]]), few), groups.literal_value)
+
+    return lanes(p, types.intp, groups), codegen
+
+
+@intrinsic(prefer_literal=True)
+def store_groups(typingctx, p, first, step, block, groups):
+    """Set the lanes at p[first + (i * groups + g) * step] to group g of row i, with zeros behind it."""
+    count = groups.literal_value
+    width = block.lanes.count // count
+
+    def codegen(context, builder, sig, args):
+        pointers = _pointers(builder, builder.gep(args[0], [args[1]]), args[2], block.rows * count)
+        zeros, zero = ir.Constant(vector_of(block.lanes), None), block.lanes.count  # and the place of the first of them
+        for row in _rows(builder, args[3]):
+            for group in range(count):
+                places = [*range(group * width, (group + 1) * width), *[zero] * (zero - width)]
+                store_at(builder, shuffle(builder, row, zeros, places), next(pointers))
+        return context.get_dummy_value()
+
+    return types.none(p, types.intp, types.intp, block, groups), codegen
+
+
 @intrinsic
 def add_products(typingctx, block, p, first, step, x):
     """Return block[i] + p[first + i * step : + lanes] * x, lane by lane."""

@@ -110,6 +110,7 @@ def of_share(share, update, thread, buffers, sizes, plan):
         buffers.targets,
         buffers.weights,
         buffers.living,
+        shifted(buffers.strip, thread * sizes.strip * lanes),
         shifted(buffers.x, thread * plan.rows * sizes.feature_rows),
         shifted(buffers.a1, panels),
         shifted(buffers.d1, panels),

@@ -13,6 +13,7 @@ from .loss import cross_entropy, probabilities
 from .panels import round_up
 from .plan import TILE
 from .randomness import uniform
+from .strip import multiply_last
 
 RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
 
@@ -107,9 +108,11 @@ def hidden_product(start, stop, buffers, sizes, plan):
     gap = plan.rows * lanes
     multiply(
         buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
-        buffers.theta, ZERO, sizes.w1_gap, sizes.panels,
+        buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
         buffers.a1, start * lanes, gap, SET,
     )  # fmt: skip
+    if sizes.shared > 1:
+        multiply_last(start, stop, buffers, sizes, plan)
 
 
 @kernel

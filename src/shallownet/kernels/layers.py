@@ -33,6 +33,9 @@ UNIT = 6  # rows of a product come in sixes; buffers are padded to them
 # 24 accumulators fill the 32 registers of AVX-512 and 12 pairs the 16 of AVX2; two panels share each scalar.
 ROWS = 12 if WIDE else 6
 COLUMNS = 2 if WIDE else 1
+# Where several examples or features share a register (``strip``): the examples of a product, the rows of a gradient.
+SHARED_EXAMPLES = 24 if WIDE else 12
+SHARED_ROWS = 9 if WIDE else 6
 OUTPUT_ROWS = 8 if WIDE else 2
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .compiling import ZERO, kernel, plain
 from .lanes import REGISTER_BYTES, lane_count, load, store
-from .layers import UNIT
+from .layers import SHARED_ROWS, UNIT
 
 
 class Layout(NamedTuple):
@@ -24,6 +24,10 @@ class Layout(NamedTuple):
 
     ``feature_rows`` and ``output_rows`` are the padded rows of W1 with b1 and of W2. Row f of W1 in panel j is at
     ``f * w1_row + j * w1_gap``, row k of W2 at ``w2 + j * w2_gap + k * lanes``, b2 at ``b2``.
+
+    The first ``whole`` panels of W1 are multiplied as they are. If that leaves one, its registers are ``shared``
+    (``strip``) and its gradient takes ``strip`` of them, for which ``reach`` numbers from the begin of a row of x are
+    read.
     """
 
     features: int
@@ -32,6 +36,10 @@ class Layout(NamedTuple):
     feature_rows: int
     output_rows: int
     panels: int
+    whole: int
+    shared: int
+    strip: int
+    reach: int
     w1_row: int
     w1_gap: int
     w2: int
@@ -55,6 +63,12 @@ def layout(features, hidden, outputs, lanes, by_feature):
     feature_rows = round_up(features + 1, UNIT)
     output_rows = round_up(outputs, UNIT)
     panels = -(-hidden // lanes)
+    rest = hidden % lanes
+    whole, shared, strip = panels, 1, 0
+    if 0 < 2 * rest <= lanes and not by_feature:
+        whole, shared = panels - 1, 2 if 4 * rest > lanes else 4
+        strip = round_up(-(-features // shared) + 1, SHARED_ROWS)
+    reach = max(feature_rows, strip * shared)
     if by_feature:
         w1_row, w1_gap = panels * lanes, lanes
         w2, w2_gap = (features + 1) * panels * lanes, output_rows * lanes
@@ -65,7 +79,10 @@ def layout(features, hidden, outputs, lanes, by_feature):
     if by_feature:
         b2 = w2 + panels * w2_gap
     size = b2 + round_up(outputs, lanes)
-    return Layout(features, hidden, outputs, feature_rows, output_rows, panels, w1_row, w1_gap, w2, w2_gap, b2, size)
+    return Layout(
+        features, hidden, outputs, feature_rows, output_rows,
+        panels, whole, shared, strip, reach, w1_row, w1_gap, w2, w2_gap, b2, size,
+    )  # fmt: skip
 
 
 @kernel

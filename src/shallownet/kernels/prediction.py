@@ -31,7 +31,7 @@ def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
     weights, work = pointer(theta), pointer(z2)
     buffers = Buffers(
         weights, weights, weights, weights, weights, weights, weights, weights,
-        pointer(living), pointer(x), pointer(a1), pointer(a1), work, work, work, work,
+        pointer(living), work, pointer(x), pointer(a1), pointer(a1), work, work, work, work,
     )  # fmt: skip
     plan = Plan(activation, output, 0, 0, 1, rows, rows, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0)
     return (x, a1, z2, living), buffers, plan

@@ -7,6 +7,7 @@ from .arithmetic import total
 from .compiling import ONE, ZERO, kernel
 from .lanes import lane_count, load, splat
 from .layers import ADD, SET, UNIT, multiply
+from .strip import add_last_gradient
 from .updates import update
 
 
@@ -18,9 +19,11 @@ def add_gradient(count, fresh, buffers, sizes, plan):
     mode = SET if fresh else ADD
     multiply(
         buffers.x, ZERO, ONE, sizes.feature_rows, sizes.feature_rows, count,
-        buffers.d1, ZERO, gap, sizes.panels,
+        buffers.d1, ZERO, gap, sizes.whole,
         buffers.gradient, ZERO, sizes.w1_gap, mode,
     )  # fmt: skip
+    if sizes.shared > 1:
+        add_last_gradient(count, fresh, buffers, sizes, plan)
     add_output_gradient(count, fresh, buffers, sizes, plan)
 
 

@@ -1,0 +1,109 @@
+"""The last panel of W1, where at most half of its lanes hold hidden units.
+
+Of 100 hidden units and 16 lanes the seventh panel has 4, and its products would leave three quarters of each register
+idle. So its registers are divided into ``shared`` groups of lanes, 2 or 4, each wide enough for the units:
+
+    product             lanes of a group           of the next group          ...
+    hidden layer        z1[t]                      z1[t + 1]
+    gradient of W1      dW1 of feature f           dW1 of feature f + 1
+
+Each number is the sum of the same products in the same order as in a whole panel, and so has the same bits.
+"""
+
+from .arithmetic import select
+from .blocks import add_for_examples, add_for_features, load_block, load_repeated, store_block, store_groups, zero_block
+from .compiling import ONE, by_type, kernel
+from .lanes import lane_count, load, store
+from .layers import SET, SHARED_EXAMPLES, SHARED_ROWS, multiply
+
+
+def shared_product(shared, x, first, row, length, theta, panel, out, place):
+    """z1 of the last panel for SHARED_EXAMPLES examples; ``shared`` is a constant."""
+
+
+@by_type(shared_product, prefer_literal=True)
+def _shared_product(shared, x, first, row, length, theta, panel, out, place):
+    groups = shared.literal_value
+    rows = SHARED_EXAMPLES // groups
+
+    def implementation(shared, x, first, row, length, theta, panel, out, place):
+        lanes = lane_count(theta)
+        width = lanes // groups
+        z = zero_block(out, rows)
+        last = first + length
+        while first + width <= last:
+            z = add_for_examples(z, x, first, row, theta, panel, 0, groups)
+            first += width
+            panel += width * lanes
+        while first < last:
+            z = add_for_examples(z, x, first, row, theta, panel, 1, groups)
+            first += 1
+            panel += lanes
+        store_groups(out, place, lanes, z, groups)
+
+    return implementation
+
+
+def shared_gradient(shared, fresh, x, first, row, delta, place, length, strip, target):
+    """SHARED_ROWS registers of the gradient, summed over examples, anew if ``fresh``; ``shared`` is a constant."""
+
+
+@by_type(shared_gradient, prefer_literal=True)
+def _shared_gradient(shared, fresh, x, first, row, delta, place, length, strip, target):
+    groups = shared.literal_value
+
+    def implementation(shared, fresh, x, first, row, delta, place, length, strip, target):
+        lanes = lane_count(strip)
+        gradient = zero_block(strip, SHARED_ROWS) if fresh else load_block(strip, target, lanes, SHARED_ROWS)
+        for _ in range(length):
+            gradient = add_for_features(gradient, x, first, groups, load_repeated(delta, place, groups), groups)
+            first += row
+            place += lanes
+        store_block(strip, target, lanes, gradient)
+
+    return implementation
+
+
+@kernel
+def multiply_last(start, stop, buffers, sizes, plan):
+    """Compute z1 of the last panel for the examples start..stop of the workspace. OUT a1, which then holds it."""
+    lanes = lane_count(buffers.theta)
+    x, row, length, panel = buffers.x, sizes.feature_rows, sizes.features + 1, sizes.whole * sizes.w1_gap
+    place = sizes.whole * plan.rows * lanes
+    while start + SHARED_EXAMPLES <= stop:
+        if sizes.shared == 4:
+            shared_product(4, x, start * row, row, length, buffers.theta, panel, buffers.a1, place + start * lanes)
+        else:
+            shared_product(2, x, start * row, row, length, buffers.theta, panel, buffers.a1, place + start * lanes)
+        start += SHARED_EXAMPLES
+    multiply(
+        x, start * row, row, ONE, stop - start, length,
+        buffers.theta, panel, sizes.w1_gap, ONE,
+        buffers.a1, place + start * lanes, ONE, SET,
+    )  # fmt: skip
+
+
+@kernel
+def add_last_gradient(count, fresh, buffers, sizes, plan):
+    """Sum the gradient of the last panel over ``count`` examples, anew if ``fresh``. INOUT gradient; OUT strip.
+
+    The strip holds it as a matrix (features + 1, width of a group). What is read of x behind the end of a row goes
+    behind that matrix.
+    """
+    lanes = lane_count(buffers.theta)
+    width = lanes // sizes.shared
+    panel, place = sizes.whole * sizes.w1_gap, sizes.whole * plan.rows * lanes
+    if not fresh:
+        for f in range(sizes.features + 1):
+            # the lanes without units, which are 0, make room for the next feature
+            store(buffers.strip, f * width, load(buffers.gradient, panel + f * lanes))
+    for i in range(0, sizes.strip, SHARED_ROWS):
+        first, target = i * sizes.shared, i * lanes
+        x, row, strip = buffers.x, sizes.feature_rows, buffers.strip
+        if sizes.shared == 4:
+            shared_gradient(4, fresh, x, first, row, buffers.d1, place, count, strip, target)
+        else:
+            shared_gradient(2, fresh, x, first, row, buffers.d1, place, count, strip, target)
+    exists = load(buffers.living, 0) == 1.0
+    for f in range(sizes.features + 1):
+        store(buffers.gradient, panel + f * lanes, select(exists, load(buffers.strip, f * width), 0.0))
