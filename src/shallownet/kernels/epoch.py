@@ -22,13 +22,15 @@ from numba import prange
 from . import team
 from .compiling import ZERO, kernel, serial_and_parallel
 from .examples import propagate, row_of
-from .lanes import lane_count, numbers, pointer_at, pointers, shifted
+from .lanes import lane_count, numbers, pointer, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
 from .plan import BUFFERS, GENERATOR, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
 from .shuffling import shuffle
 from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
 from .weights import add_gradient, sum_of, update_weights
+
+SETTLED = 38.0  # exp(-SETTLED) is less than 2**-54, and 1 less that much rounds to 1
 
 
 @kernel
@@ -47,9 +49,15 @@ def unpacked(addresses, sizes, plan, settings, like):
 def rate_of_step(step, plan, settings):
     """Return the learning rate of a step; Adam's includes the corrections of its moments' bias."""
     if plan.solver == ADAM:
-        correction = math.sqrt(1.0 - math.pow(settings.decay_2, step)) / (1.0 - math.pow(settings.decay_1, step))
-        return settings.rate * correction
+        return settings.rate * (math.sqrt(rest_of(settings.decay_2, step)) / rest_of(settings.decay_1, step))
     return settings.rate
+
+
+@kernel
+def rest_of(decay, step):
+    """Return 1 - decay**step; a power takes a while, and that of a late step does not count any more."""
+    # ln(decay) <= decay - 1, so that the power is at most exp(-SETTLED)
+    return 1.0 if (1.0 - decay) * step > SETTLED else 1.0 - math.pow(decay, step)
 
 
 class Update(NamedTuple):
@@ -62,10 +70,10 @@ class Update(NamedTuple):
 
 
 @kernel
-def note_loss(last, losses, buffers, plan, settings):
-    """Add the loss of the last update's batch to that of its epoch. OUT losses."""
+def note_loss(last, notes, buffers, plan, settings):
+    """Add the loss of the last update's batch to that of its epoch. OUT notes, the numbers of ``losses``."""
     if last.size > 0:
-        losses[last.epoch, 0] += loss_of_step(last.number, last.size, last.weight_sum, buffers, plan, settings)
+        notes[2 * last.epoch] += loss_of_step(last.number, last.size, last.weight_sum, buffers, plan, settings)
 
 
 @kernel
@@ -135,7 +143,7 @@ def do_share(share, thread, update, place, seen, count, fresh, order, buffers, s
 
 @kernel
 def examples_phase(
-    thread, threads, phase, tasks, update, place, seen, count, fresh, last, losses,
+    thread, threads, phase, tasks, update, place, seen, count, fresh, last, notes,
     crew, order, buffers, sizes, plan, settings,
 ):  # fmt: skip
     """Do the shares of ``count`` examples that no other thread has claimed, one's own first.
@@ -150,7 +158,7 @@ def examples_phase(
         share = (first + i) % plan.shares
         if team.claim(crew, threads, share, phase):
             if share == 0:
-                note_loss(last, losses, buffers, plan, settings)
+                note_loss(last, notes, buffers, plan, settings)
             do_share(share, thread, update, place, seen, count, fresh, order, buffers, sizes, plan, settings)
             team.done(crew, thread, threads)
 
@@ -174,6 +182,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     """Do one thread's part of ``train``."""
     order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
     crew = pointer_at(plan[TEAM], sizes)
+    notes, reached = pointer(losses), 2 * (len(losses) - 1)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     steps = -(-n // batch)
     phase, tasks, waits = ZERO, ZERO, ZERO  # so far
@@ -194,7 +203,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
 
         phase, tasks = phase + 1, tasks + plan.shares
         examples_phase(
-            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, place == start, last, losses,
+            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, place == start, last, notes,
             crew, order, buffers, sizes, plan, settings,
         )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
@@ -206,17 +215,17 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         if weight_sum == 0.0:  # as if the batch were not there
             skipped += 1
             if thread == 0:
-                losses[epoch, 1] += size
+                notes[2 * epoch + 1] += size
             continue
         phase, tasks = phase + 1, tasks + threads
         rate = rate_of_step(update, plan, settings)
         weights_phase(thread, threads, phase, tasks, waits, weight_sum, rate, crew, buffers, sizes, plan, settings)
         waits += team.wait(crew, threads, tasks)
         last = Update(epoch, update, size, weight_sum)
-    losses[len(losses) - 1, 0] = begin  # each thread knows the same
-    losses[len(losses) - 1, 1] = skipped
+    notes[reached] = begin  # each thread knows the same
+    notes[reached + 1] = skipped
     if team.claim(crew, threads, ZERO, phase + 1):
-        note_loss(last, losses, buffers, plan, settings)
+        note_loss(last, notes, buffers, plan, settings)
 
 
 @kernel
