@@ -74,21 +74,33 @@ def times_zero(p, first, count, zero):
 
     What follows the numbers up to whole lanes is taken in.
     """
-    for i in range(first, first + count, lane_count(p)):
-        zero = fma(load(p, i), 0.0, zero)
-    return zero
+    lanes = lane_count(p)
+    end = first + count
+    a, b, c, d = zero, zero, zero, zero  # a single sum would wait for each of its terms
+    while first + 3 * lanes < end:
+        a = fma(load(p, first), 0.0, a)
+        b = fma(load(p, first + lanes), 0.0, b)
+        c = fma(load(p, first + 2 * lanes), 0.0, c)
+        d = fma(load(p, first + 3 * lanes), 0.0, d)
+        first += 4 * lanes
+    while first < end:
+        a = fma(load(p, first), 0.0, a)
+        first += lanes
+    return (a + b) + (c + d)
 
 
 @kernel
 def copy_probabilities(first, count, output, buffers, sizes, plan, out):
     """Copy a tile's probabilities to rows first.. of out (rows, classes or labels); OUT out."""
-    for t in range(count):
-        if output == OUTPUT_LOGISTIC and sizes.outputs == 1:
-            out[first + t, 0] = 1.0 - buffers.z2[t]
-            out[first + t, 1] = buffers.z2[t]
-        else:
+    rows = pointer(out)
+    if output == OUTPUT_LOGISTIC and sizes.outputs == 1:
+        for t in range(count):
+            rows[2 * (first + t)] = 1.0 - buffers.z2[t]
+            rows[2 * (first + t) + 1] = buffers.z2[t]
+    else:
+        for t in range(count):
             for k in range(sizes.outputs):
-                out[first + t, k] = buffers.z2[k * plan.rows + t]
+                rows[(first + t) * sizes.outputs + k] = buffers.z2[k * plan.rows + t]
 
 
 @kernel

@@ -99,11 +99,12 @@ def threads(count: int) -> Iterator[bool]:
         with _alone_on(layer) as safe:
             share = min(count, config.NUMBA_NUM_THREADS // len(_seated))
             allowed = safe and share > 1
-            if allowed:
+            if allowed and share != before:
                 numba.set_num_threads(share)
             yield allowed
     finally:
-        numba.set_num_threads(before)
+        if numba.get_num_threads() != before:
+            numba.set_num_threads(before)
         _seated.discard(threading.get_ident())
 
 
