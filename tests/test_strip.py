@@ -12,7 +12,7 @@ SHARED = {  # by the units of the last panel and the lanes
     16: {0: 1, 1: 4, 2: 4, 4: 4, 5: 2, 8: 2, 9: 1, 15: 1},
     8: {0: 1, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1, 7: 1},
 }
-N_FEATURES = [1, 2, 3, 4, 5, 34, 35, 36, 71, 72, 73]  # on either side of whole registers and whole blocks of them
+N_FEATURES = [16, 17, 18, 19, 20, 23, 34, 35, 36, 71, 72, 73]  # on either side of whole groups and blocks
 
 
 @pytest.fixture(params=DTYPES, ids=["float32", "float64"])
@@ -31,7 +31,8 @@ def widths(dtype):
 @pytest.mark.parametrize("lanes", SHARED)
 def test_features_share_registers_where_half_of_the_lanes_would_idle(lanes):
     for rest, shared in SHARED[lanes].items():
-        assert layout(10, 3 * lanes + rest, 2, lanes).shared == shared
+        assert layout(lanes, 3 * lanes + rest, 2, lanes).shared == shared
+        assert layout(lanes - 1, 3 * lanes + rest, 2, lanes).shared == 1
 
 
 @pytest.mark.parametrize("n_features", N_FEATURES)
@@ -59,9 +60,9 @@ def test_gradient(n_features, blocks, dtype, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_lanes_without_units_stay_zero_when_a_gradient_overflows(dtype):
-    task, model, rule = problem(40, 6, lanes_of(dtype) + 1, 2), Model("identity", "softmax"), Rule("sgd", 1.0, 0.0)
+    task, model, rule = problem(40, 20, lanes_of(dtype) + 1, 2), Model("identity", "softmax"), Rule("sgd", 1.0, 0.0)
     net = network(task, model, rule, dtype)
-    attach(net, task, model, X=np.full((40, 6), np.finfo(dtype).max / 4, dtype))
+    attach(net, task, model, X=np.full((40, 20), np.finfo(dtype).max / 4, dtype))
     net.train_epoch(None, rule.rate, 0)
     assert not np.isfinite(net.weights()[0][0]).all()
     assert padding_is_zero(net)
@@ -73,7 +74,7 @@ def test_same_bits_as_in_a_whole_panel(workspace, dtype, monkeypatch):
     for n_hidden in widths(dtype):
         if n_hidden < lanes_of(dtype):
             continue
-        task = problem(150, 11, n_hidden, 2)
+        task = problem(150, 21, n_hidden, 2)
         W1, b1, W2, b2 = task.weights
         for weights in (W1, b1, W2.T):
             weights[-1] = weights[0]  # a unit of the last panel begins as one of the first

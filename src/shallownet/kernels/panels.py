@@ -65,7 +65,7 @@ def layout(features, hidden, outputs, lanes, by_feature):
     panels = -(-hidden // lanes)
     rest = hidden % lanes
     whole, shared, strip = panels, 1, 0
-    if 0 < 2 * rest <= lanes and not by_feature:
+    if 0 < 2 * rest <= lanes <= features and not by_feature:  # few features are multiplied before sharing pays
         whole, shared = panels - 1, 2 if 4 * rest > lanes else 4
         strip = round_up(-(-features // shared) + 1, SHARED_ROWS)
     reach = max(feature_rows, strip * shared)
