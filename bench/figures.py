@@ -1,7 +1,8 @@
 """What the seconds of a measurement say: figures, and which of them have regressed.
 
 An entry is what one measurement leaves: ``seconds`` of each contender, by name, a number a round; ``others``, the
-CPUs that other processes used meanwhile; ``run``, when and with which commit; and what its part adds.
+CPUs that other processes used meanwhile; ``round_trips``, how far apart two CPUs were; ``run``, when and with which
+commit; and what its part adds.
 """
 
 from statistics import median

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import numpy as np
+from distance import round_trip
 from load import QUIET, OthersLoad, wait_until_quiet
 from threadpoolctl import ThreadpoolController
 
@@ -45,6 +46,12 @@ def seconds_of(run, *arguments):
     return perf_counter() - start
 
 
+def distance():
+    """Return the nanoseconds between two CPUs, after all have settled."""
+    sleep(SETTLING_SECONDS)
+    return round_trip()
+
+
 def alternate(runs, rounds):
     """Time each of the named runs once a round, in an order that rotates.
 
@@ -53,10 +60,9 @@ def alternate(runs, rounds):
 
     Returns
     -------
-    seconds : dict of lists of float
-        By name, a figure a round.
-    others : float or None
-        The most CPUs that other processes used in a round.
+    entry : dict
+        ``seconds``, by name, a figure a round; ``others``, the most CPUs that other processes used in a round;
+        ``round_trips``, by name, the nanoseconds between two CPUs before or after it, whichever is longer.
     """
     names = list(runs)
     measured, start = [], perf_counter()
@@ -65,20 +71,26 @@ def alternate(runs, rounds):
             break
         Patience.wait()
         turn, load = i % len(names), OthersLoad()
-        round_seconds = {name: seconds_of(runs[name]) for name in names[turn:] + names[:turn]}
-        measured.append((load.cpus(), round_seconds))
-        if sum(not others or others < QUIET for others, _ in measured) == rounds:
+        seconds, trips, before = {}, {}, distance()
+        for name in names[turn:] + names[:turn]:
+            seconds[name], after = seconds_of(runs[name]), distance()
+            trips[name], before = before and max(before, after), after
+        measured.append((load.cpus(), seconds, trips))
+        if sum(not others or others < QUIET for others, *_ in measured) == rounds:
             break
-    kept = sorted(measured, key=lambda pair: pair[0] or 0)[:rounds]
-    seconds = {name: [round_seconds[name] for _, round_seconds in kept] for name in names}
-    return seconds, kept[-1][0]
+    kept = sorted(measured, key=lambda found: found[0] or 0)[:rounds]
+    return {
+        "seconds": {name: [seconds[name] for _, seconds, _ in kept] for name in names},
+        "others": kept[-1][0],
+        "round_trips": {name: [trips[name] for *_, trips in kept] for name in names},
+    }
 
 
 def contest(runs, rounds, units=1):
     """Return the entry of an alternation, with the seconds of one of ``units``, a number or one by name."""
-    seconds, others = alternate(runs, rounds)
+    entry = alternate(runs, rounds)
     each = units if isinstance(units, dict) else dict.fromkeys(runs, units)
-    return {"seconds": {name: [s / each[name] for s in seconds[name]] for name in runs}, "others": others}
+    return entry | {"seconds": {name: [s / each[name] for s in entry["seconds"][name]] for name in runs}}
 
 
 def repeated_contest(calls, rounds, seconds):

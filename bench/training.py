@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from distance import FAR
 from figures import OURS, ratios, summary
 from peers import PEERS, ShallowNet, quality
 from shapes import make_problem
@@ -67,6 +68,25 @@ def rate_table(entries, dtype):
     return table(["shape", "shallownet, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm}, one thread", f"share of {gemm}"], rows)
 
 
+def distance_table(entries):
+    """Return the ratios of the rounds that began with the CPUs near each other, and of those with them apart."""
+    columns = ["x MLPClassifier", "x the best framework"]
+    rows = []
+    for name, entry in entries.items():
+        near = [trip is not None and trip < FAR for trip in entry.get("round_trips", {}).get(OURS, [])]
+        row = [name]
+        for rounds in (near, [not is_near for is_near in near]):
+            seconds = {who: _where(values, rounds) for who, values in entry["seconds"].items()}
+            found = ratios(entry | {"seconds": seconds})
+            row += [str(sum(rounds)), *(spread(found[column]) if found.get(column) else "" for column in columns)]
+        rows.append(row)
+    return table(["shape", "near: rounds", *columns, "apart: rounds", *columns], rows)
+
+
+def _where(values, chosen):
+    return [value for value, is_chosen in zip(values, chosen, strict=False) if is_chosen]
+
+
 def work_table(entries):
     names = list(dict.fromkeys(name for entry in entries.values() for name in entry["learned"]))
     rows = [[shape, *(_learned(entry["learned"].get(name)) for name in names)] for shape, entry in entries.items()]
@@ -106,6 +126,9 @@ def section(entries, dtype):
             "The rate of the matrix products of an epoch, beside that of a 2048 x 2048 matrix product by NumPy's BLAS"
             " in the same alternation.",
             rate_table(entries, dtype),
+            f"The same rounds by the distance between the two CPUs while shallownet ran: near each other where a cache"
+            f" line came to the other one and back within {FAR:.0f} ns both before and after.",
+            distance_table(entries),
             f"The same work: mean cross-entropy of the training examples and accuracy on held-out ones after"
             f" {QUALITY_EPOCHS} epochs, for shallownet and MLPClassifier with {SEEDS} seeds each, for the others from"
             f" the weights of the first of them. {verdict}",

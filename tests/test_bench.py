@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -175,3 +176,13 @@ def test_the_pictures_are_of_the_results(tmp_path):
     draw({f"samples: {size}": entry([size / 1e6]) | {"size": size} for size in (1000, 100, 10)}, axes)
     assert list(axes.lines[0].get_xdata()) == [1, 10, 100]
     assert axes.get_legend().get_texts()[0].get_text() == "samples, slope 1.00"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tell on which CPU a thread runs")
+def test_a_round_trip_between_two_cpus_takes_a_moment():
+    from distance import round_trip
+
+    before = os.sched_getaffinity(0)
+    found = round_trip()
+    assert os.sched_getaffinity(0) == before
+    assert found is None if len(before) < 2 else 10 < found < 1e7

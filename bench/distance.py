@@ -1,0 +1,57 @@
+"""How far two CPUs are apart: the time that a cache line takes to the other and back.
+
+Threads that work on one step wait for each other twice a step, and what one has written the other reads. On the same
+machine this can take five times as long for minutes, where the host has put the two CPUs elsewhere: then no figure of
+several threads compares with those before.
+"""
+
+import os
+import threading
+from time import perf_counter
+
+import numba
+import numpy as np
+
+from shallownet.kernels.lanes import keep, pointer
+from shallownet.kernels.team import LINE, fetch, publish
+
+TURNS = 2000
+TRIALS = 3
+FAR = 300.0  # nanoseconds
+
+
+@numba.njit(nogil=True)
+def bounce(counters, mine, turns):
+    """Take turns with another thread: each waits for the other's counter and then advances its own, ``mine``."""
+    p = pointer(counters)
+    for turn in range(turns):
+        while fetch(p, LINE * (1 - mine)) < turn + mine:
+            pass
+        publish(p, LINE * mine, turn + 1)
+    keep((counters,))
+
+
+def round_trip():
+    """Return the nanoseconds of a round trip between the first two CPUs of this process, None where it has one."""
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        return None
+    bounce(np.zeros(2 * LINE, np.int64), 1, 0)  # compiles
+    return 1e9 * min(_seconds() for _ in range(TRIALS)) / TURNS
+
+
+def _seconds():
+    counters, took = np.zeros(2 * LINE, np.int64), []
+
+    def run(mine, cpu):
+        os.sched_setaffinity(0, {cpu})  # of this thread alone
+        start = perf_counter()
+        bounce(counters, mine, TURNS)
+        took.append(perf_counter() - start)
+
+    cpus = sorted(os.sched_getaffinity(0))
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(cpus[:2])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return min(took)
