@@ -70,7 +70,7 @@ def compare_sparse(options):
     for name, (few, many) in SPARSE_EPOCHS.items():
         pairs = zip(seconds[name, few], seconds[name, many], strict=True)
         per_epoch[name] = [(long - short) / (many - few) for short, long in pairs]
-    return entry | {"seconds": per_epoch}
+    return {"seconds": per_epoch, "others": entry["others"]}
 
 
 def compare_lbfgs(options):

@@ -186,3 +186,19 @@ def test_a_round_trip_between_two_cpus_takes_a_moment():
     found = round_trip()
     assert os.sched_getaffinity(0) == before
     assert found is None if len(before) < 2 else 10 < found < 1e7
+
+
+def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
+    import store
+    import timing
+    import variants
+
+    monkeypatch.setattr(timing.Patience, "left", 0.0)
+    entries = {"a": timing.contest({"shallownet": int, "torch": int}, 2)}
+    monkeypatch.setattr(variants, "fit", lambda *arguments: None)
+    options = type("Options", (), {"rounds": 2, "threads": 1})
+    entries["sparse"] = variants.compare_sparse(options)
+    store.save(tmp_path, results(part=entries))
+    kept = store.load(tmp_path)["parts"]["part"]
+    assert [len(times) for times in kept["a"]["seconds"].values()] == [2, 2]
+    assert set(kept["sparse"]["seconds"]) == {"shallownet", "MLPClassifier"}
