@@ -3,7 +3,7 @@
 import numpy as np
 from figures import OURS, summary
 from shapes import SHAPES, Shape, make_problem
-from tables import comparison, table
+from tables import comparison, spread, table
 from timing import contest, epochs_lasting
 from variants import classifiers, fit
 
@@ -76,6 +76,7 @@ def section(entries):
             ends = [f"{sizes[i]:,}: {1e3 * seconds[i]:.3g} ms" for i in (0, -1)]
             rows.append([what, *ends, f"{slope(sizes, seconds):.2f}"])
     threads = {name.partition(": ")[2]: entry for name, entry in entries.items() if "one thread" in entry["seconds"]}
+    words = {"between the CPUs, ns": distance}
     return "\n\n".join(
         [
             "## Growing",
@@ -84,9 +85,15 @@ def section(entries):
             table(["growing", "from", "to", "slope"], rows),
             "![An epoch over each size, on logarithmic axes](growth.png)",
             "All threads beside one, where a step has more than 10 million operations:",
-            comparison(threads, ["x one thread"], "shape", "{:.3g}", unit="ms an epoch"),
+            comparison(threads, ["x one thread"], "shape", "{:.3g}", unit="ms an epoch", words=words),
+            "The last column is the time that a cache line took from one CPU to the other and back.",
         ]
     )
+
+
+def distance(entry):
+    trips = entry.get("round_trips", {}).get(OURS)
+    return spread(trips, "{:.0f}") if trips else ""
 
 
 def draw(entries, axes):
