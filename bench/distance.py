@@ -40,10 +40,15 @@ def round_trip():
 
 
 def _seconds():
-    counters, took = np.zeros(2 * LINE, np.int64), []
+    counters, took, both = np.zeros(2 * LINE, np.int64), [], threading.Barrier(2)
 
     def run(mine, cpu):
-        os.sched_setaffinity(0, {cpu})  # of this thread alone
+        try:
+            os.sched_setaffinity(0, {cpu})  # of this thread alone
+        except OSError:  # a CPU that is gone: the other must not wait for ever
+            both.abort()
+            raise
+        both.wait()
         start = perf_counter()
         bounce(counters, mine, TURNS)
         took.append(perf_counter() - start)

@@ -92,7 +92,7 @@ def section(entries):
 
 
 def distance(entry):
-    trips = entry.get("round_trips", {}).get(OURS)
+    trips = [trip for trip in entry.get("round_trips", {}).get(OURS, []) if trip is not None]
     return spread(trips, "{:.0f}") if trips else ""
 
 

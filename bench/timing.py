@@ -74,7 +74,7 @@ def alternate(runs, rounds):
         seconds, trips, before = {}, {}, distance()
         for name in names[turn:] + names[:turn]:
             seconds[name], after = seconds_of(runs[name]), distance()
-            trips[name], before = before and max(before, after), after
+            trips[name], before = None if None in (before, after) else max(before, after), after
         measured.append((load.cpus(), seconds, trips))
         if sum(not others or others < QUIET for others, *_ in measured) == rounds:
             break

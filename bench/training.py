@@ -69,13 +69,18 @@ def rate_table(entries, dtype):
 
 
 def distance_table(entries):
-    """Return the ratios of the rounds that began with the CPUs near each other, and of those with them apart."""
+    """Return the ratios of the rounds in which the CPUs were near each other while shallownet ran, and of the others.
+
+    Where the distance could not be measured, a round is among neither.
+    """
     columns = ["x MLPClassifier", "x the best framework"]
     rows = []
     for name, entry in entries.items():
-        near = [trip is not None and trip < FAR for trip in entry.get("round_trips", {}).get(OURS, [])]
+        trips = entry.get("round_trips", {}).get(OURS, [])
+        near = [trip is not None and trip < FAR for trip in trips]
+        apart = [trip is not None and trip >= FAR for trip in trips]
         row = [name]
-        for rounds in (near, [not is_near for is_near in near]):
+        for rounds in (near, apart):
             seconds = {who: _where(values, rounds) for who, values in entry["seconds"].items()}
             found = ratios(entry | {"seconds": seconds})
             row += [str(sum(rounds)), *(spread(found[column]) if found.get(column) else "" for column in columns)]

@@ -414,6 +414,7 @@ CASES = [
     (50, 30, 2, 17, "f4", "sparse", 2, {"batch_size": 20}),
     (33, 4, 3, 41, "f8", "sparse", 3, {"activation": "identity", "solver": "sgd", "nesterovs_momentum": False}),
     (20, 7, 3, 5, "f8", "sparse", 1, {"solver": "lbfgs", "max_iter": 2}),
+    (600, 1200, 2, 12, "f8", "plain", 2, {"batch_size": "full", "max_iter": 1}),  # longer than a workspace
 ]
 
 

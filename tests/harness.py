@@ -8,7 +8,7 @@ from numba import njit
 
 from shallownet._forward import predict_proba
 from shallownet._network import Network
-from shallownet.kernels import activations, arithmetic, blocks, layers, loss, panels, shuffling, team, updates
+from shallownet.kernels import activations, arithmetic, blocks, epoch, layers, loss, panels, shuffling, team, updates
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.lanes import lane_count, load, pointer, read, read_lanes, splat, store
 from shallownet.kernels.plan import Settings
@@ -96,6 +96,15 @@ def read_at(address, dtype):
     out = np.empty(lanes_of(dtype) + 1, dtype)
     _read(address, out)
     return out[:-1], out[-1]
+
+
+# --- steps ----------------------------------------------------------------------------------------------
+
+
+@njit
+def bias_correction(decay, step):
+    """Return what Adam divides a moment by."""
+    return epoch.bias_correction(decay, step)
 
 
 # --- shuffling and teams --------------------------------------------------------------------------------

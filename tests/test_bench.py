@@ -202,3 +202,17 @@ def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
     kept = store.load(tmp_path)["parts"]["part"]
     assert [len(times) for times in kept["a"]["seconds"].values()] == [2, 2]
     assert set(kept["sparse"]["seconds"]) == {"shallownet", "MLPClassifier"}
+
+
+def test_rounds_are_told_apart_by_the_distance_between_the_cpus():
+    import growth
+    import training
+
+    found = entry([1.0, 1.0, 1.0], MLPClassifier=[2.0, 4.0, 8.0])
+    apart = found | {"round_trips": {"shallownet": [100.0, 500.0, None]}}
+    row = training.distance_table({"a": apart}).splitlines()[-1]
+    assert row == "| a | 1 | 2.0 |  | 1 | 4.0 |  |"
+    assert growth.distance(apart) == "300 (100 .. 500)"
+    for unknown in ({}, {"round_trips": {"shallownet": [None, None, None]}}):
+        assert training.distance_table({"a": found | unknown}).splitlines()[-1] == "| a | 0 |  |  | 0 |  |  |"
+        assert growth.distance(found | unknown) == ""

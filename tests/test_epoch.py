@@ -11,6 +11,7 @@ from harness import (
     SOLVERS,
     ScriptedPace,
     attach,
+    bias_correction,
     bits,
     layouts,
     network,
@@ -23,6 +24,7 @@ from harness import (
 from naive import Model, Rule
 
 from shallownet import _network, _workspace
+from shallownet.kernels import epoch
 
 OUTPUTS = [("logistic", 1), ("logistic", 3), ("softmax", 3)]
 FLOAT32, FLOAT64 = DTYPES
@@ -341,3 +343,10 @@ def test_a_call_that_its_threads_end_early_is_gone_on_with(batch_size):
     assert len(begins) == 3 * -(-330 // batch_size)
     assert pieces == whole
     assert sum(places for _, places in taken) == 3 * 330
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.999])
+def test_a_power_is_left_out_only_where_it_does_not_count(decay):
+    last = int(epoch.SETTLED / (1 - decay))
+    for step in (1, 2, last - 1, last, last + 1, last + 2, 10 * last):
+        assert bias_correction(decay, step) == 1 - decay**step

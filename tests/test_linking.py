@@ -52,6 +52,7 @@ def test_kernels_have_no_machine_code_of_their_own():
 
 def test_what_an_entry_has_taken_in_is_its_own():
     (overload,) = compiled_anew().overloads.values()
+    assert isinstance(overload.library, linking._Entry)
     linkages = {f.linkage for f in overload.library._final_module.functions if not f.is_declaration}
     assert Linkage.external in linkages
     assert Linkage.linkonce_odr not in linkages
@@ -80,6 +81,10 @@ def test_another_numba_compiles_as_it_would(monkeypatch):
     assert "pipeline_class" in linking.flags_of_kernels()
     monkeypatch.setattr(linking.codegen, "JITCodeLibrary", LibraryOfAnotherVersion)
     assert "pipeline_class" not in linking.flags_of_kernels()
+    compiled = njit(**linking.flags_of_entries())(lambda a: a.sum())
+    assert compiled(np.arange(5.0)) == 10.0
+    (overload,) = compiled.overloads.values()
+    assert not isinstance(overload.library, linking._Entry)
 
 
 FIRST_FIT = """

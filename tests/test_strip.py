@@ -1,4 +1,4 @@
-"""The last panel where few of its lanes hold units: several features share a register."""
+"""The last panel where few of its lanes hold units: several examples or features share a register."""
 
 import naive
 import numpy as np

@@ -30,7 +30,8 @@ def targets_of(y, classes, kind):
         y = y.toarray() if sparse.issparse(y) else np.asarray(y)
         return (y != 0).astype(np.float64)
     y = column_or_1d(y)
-    check_classification_targets(y)
+    if y.dtype.kind not in "biuUS":  # these are labels whatever they are, and the check goes through y twice
+        check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
     unknown = np.setdiff1d(found, classes)
     if len(unknown):

@@ -49,12 +49,13 @@ def unpacked(addresses, sizes, plan, settings, like):
 def rate_of_step(step, plan, settings):
     """Return the learning rate of a step; Adam's includes the corrections of its moments' bias."""
     if plan.solver == ADAM:
-        return settings.rate * (math.sqrt(rest_of(settings.decay_2, step)) / rest_of(settings.decay_1, step))
+        first, second = bias_correction(settings.decay_1, step), bias_correction(settings.decay_2, step)
+        return settings.rate * (math.sqrt(second) / first)
     return settings.rate
 
 
 @kernel
-def rest_of(decay, step):
+def bias_correction(decay, step):
     """Return 1 - decay**step; a power takes a while, and that of a late step does not count any more."""
     # ln(decay) <= decay - 1, so that the power is at most exp(-SETTLED)
     return 1.0 if (1.0 - decay) * step > SETTLED else 1.0 - math.pow(decay, step)
@@ -71,7 +72,7 @@ class Update(NamedTuple):
 
 @kernel
 def note_loss(last, notes, buffers, plan, settings):
-    """Add the loss of the last update's batch to that of its epoch. OUT notes, the numbers of ``losses``."""
+    """Add the loss of the last update's batch to that of its epoch. INOUT notes, the numbers of ``losses``."""
     if last.size > 0:
         notes[2 * last.epoch] += loss_of_step(last.number, last.size, last.weight_sum, buffers, plan, settings)
 

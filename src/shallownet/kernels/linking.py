@@ -14,7 +14,8 @@ import gc
 from functools import cache
 from typing import Any
 
-from llvmlite.binding import Linkage, newpassmanagers
+from llvmlite import binding
+from llvmlite.binding import Linkage
 from numba.core import codegen, compiler
 
 # What Numba's code libraries have, and what each of them sets for itself.
@@ -28,11 +29,19 @@ _METHODS = {
 }
 _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_module"}
 
-# Numba's steps for expressions of whole arrays, and for branches that a type decides: kernels have neither, and these
-# take a fifteenth of the time.
+# Numba's steps for expressions of whole arrays, which kernels do not have, and for branches that a constant decides,
+# which LLVM drops. They take a fifteenth of the time.
 _NEEDLESS = {"NopythonRewrites", "DeadBranchPrune"}
 
 _RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger ones the process would grow by some 30 MB
+
+
+# What may be in several modules of a process; of these the engine takes one for all. The second is that of what
+# Numba's threads run.
+_OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
+
+
+_SHORTENING = ("dead_arg_elimination", "instruction_combine", "aggressive_dce")  # steps of LLVM
 
 
 class _NoMachineCode:
@@ -105,15 +114,15 @@ class _Entry(codegen.JITCodeLibrary):
         """
         super()._optimize_final_module()
         for function in self._final_module.functions:
-            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+            if not function.is_declaration and function.linkage in _OF_MANY:
                 function.linkage = "internal"
                 function.name += ".linked"
-        passes = newpassmanagers.create_new_module_pass_manager()
-        passes.add_dead_arg_elimination_pass()
-        passes.add_instruction_combine_pass()
-        passes.add_aggressive_dce_pass()
-        target, options = self._codegen._tm, newpassmanagers.PipelineTuningOptions()
-        passes.run(self._final_module, newpassmanagers.create_pass_builder(target, options))
+        managers = binding.newpassmanagers
+        passes = managers.create_new_module_pass_manager()
+        for step in _SHORTENING:
+            getattr(passes, f"add_{step}_pass")()
+        options = managers.PipelineTuningOptions()
+        passes.run(self._final_module, managers.create_pass_builder(self._codegen._tm, options))
 
 
 class _EntryCompiler(compiler.Compiler):
@@ -164,8 +173,11 @@ def _is_known(library: Any) -> bool:
     """Return whether Numba's code library is built as this room expects."""
     begun = [vars(kind)["__init__"] for kind in library.__mro__ if hasattr(vars(kind).get("__init__"), "__code__")]
     found = {name for init in begun for name in init.__code__.co_names}
+    passes = getattr(getattr(binding, "newpassmanagers", None), "ModulePassManager", None)
     return (
         all(hasattr(library, name) for name in _METHODS)
         and found >= _ATTRIBUTES
         and hasattr(codegen.CPUCodegen, "_function_pass_manager")
+        and all(hasattr(passes, f"add_{step}_pass") for step in _SHORTENING)
+        and "passes" in compiler.PassManager.__init__.__code__.co_names
     )

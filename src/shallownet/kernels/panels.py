@@ -25,9 +25,9 @@ class Layout(NamedTuple):
     ``feature_rows`` and ``output_rows`` are the padded rows of W1 with b1 and of W2. Row f of W1 in panel j is at
     ``f * w1_row + j * w1_gap``, row k of W2 at ``w2 + j * w2_gap + k * lanes``, b2 at ``b2``.
 
-    The first ``whole`` panels of W1 are multiplied as they are. If that leaves one, its registers are ``shared``
-    (``strip``) and its gradient takes ``strip`` of them, for which ``reach`` numbers from the begin of a row of x are
-    read.
+    The first ``whole`` panels of W1 are multiplied as they are. If that leaves one, its registers are divided into
+    ``shared`` groups of lanes (``strip``), 2 or 4, else 1; its gradient takes ``strip`` registers, for which ``reach``
+    numbers from the beginning of a row of x are read.
     """
 
     features: int

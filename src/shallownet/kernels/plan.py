@@ -18,11 +18,12 @@ class Buffers(NamedTuple):
 
     theta, the solver's two moments and each share's gradient have the layout of panels; squares holds one number
     for each unit of rows of each panel, share_losses one for each share. ``targets`` (n, m) and ``weights`` (n)
-    belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0. ``strip`` is each
-    thread's room for a gradient that ``strip`` sums.
+    belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0. ``strip`` is where
+    each thread sums the gradient of a last panel whose registers are shared.
 
-    The others are the workspace of each thread for ``rows`` examples: x [t][feature_rows], a1 and d1
-    [j][t][lanes], z2 [k][t], y [m][t], weight and losses [t]; zero at first, but for the ones in x.
+    The others are the workspace of each thread for ``rows`` examples: x [t][feature_rows], and what is read behind
+    its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and losses [t]; zero at first, but for the ones
+    in x.
     """
 
     theta: np.ndarray

@@ -1,4 +1,4 @@
-"""The last panel of W1, where at most half of its lanes hold hidden units.
+"""The last panel of W1, where at most half of its lanes hold hidden units and there are as many features as lanes.
 
 Of 100 hidden units and 16 lanes the seventh panel has 4, and its products would leave three quarters of each register
 idle. So its registers are divided into ``shared`` groups of lanes, 2 or 4, each wide enough for the units:
@@ -85,7 +85,7 @@ def multiply_last(start, stop, buffers, sizes, plan):
 
 @kernel
 def add_last_gradient(count, fresh, buffers, sizes, plan):
-    """Sum the gradient of the last panel over ``count`` examples, anew if ``fresh``. INOUT gradient; OUT strip.
+    """Sum the gradient of the last panel over ``count`` examples, anew if ``fresh``. INOUT gradient, strip.
 
     The strip holds it as a matrix (features + 1, width of a group). What is read of x behind the end of a row goes
     behind that matrix.
