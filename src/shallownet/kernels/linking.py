@@ -41,7 +41,8 @@ _RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger one
 _OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
 
 
-_SHORTENING = ("dead_arg_elimination", "instruction_combine", "aggressive_dce")  # steps of LLVM
+# The steps of LLVM that use it that nobody else can call a function.
+_SHORTENING = "ipsccp", "dead_arg_elimination", "global_opt", "instruction_combine", "aggressive_dce"
 
 
 class _NoMachineCode:
@@ -106,7 +107,7 @@ class _Entry(codegen.JITCodeLibrary):
     """The code of an entry with all the kernels that it calls."""
 
     def _optimize_final_module(self) -> None:
-        """Optimize as ever, and then hand kernels nothing that they do not use.
+        """Optimize as ever, and then hand kernels nothing that they do not use, or that is always the same.
 
         Numba passes each field of a tuple as an argument of its own, of which a kernel uses a few, and LLVM drops the
         others only where nobody else can call it. Such a kernel has to have a name of its own, as the engine links
