@@ -1,6 +1,6 @@
 """Measure shallownet beside its peers and beside what the machine allows.
 
-python bench/compare.py                          # everything, about ten minutes; writes bench/results/
+python bench/compare.py                          # everything, in twenty minutes; writes bench/results/
 python bench/compare.py --parts predict search   # only these parts; their figures replace the stored ones
 python bench/compare.py --quick                  # a look: fewer and shorter rounds, nothing written
 python bench/compare.py --shapes 1797x64-100-10-200 --peers torch

@@ -30,6 +30,11 @@ def ratios(entry):
     return found
 
 
+def round_trips(entry):
+    """Return the nanoseconds between two CPUs while shallownet ran, in each round, None where nothing measures it."""
+    return entry.get("round_trips", {}).get(OURS, [])
+
+
 def figures(entry):
     """Return what is compared with an earlier run: the ratios or, where there is no peer, the seconds."""
     return {name: median(values) for name, values in (ratios(entry) or entry["seconds"]).items()}

@@ -1,7 +1,7 @@
 """How the time of an epoch grows with samples, features and hidden units, and with threads."""
 
 import numpy as np
-from figures import OURS, summary
+from figures import OURS, round_trips, summary
 from shapes import SHAPES, Shape, make_problem
 from tables import comparison, spread, table
 from timing import contest, epochs_lasting
@@ -92,7 +92,7 @@ def section(entries):
 
 
 def distance(entry):
-    trips = [trip for trip in entry.get("round_trips", {}).get(OURS, []) if trip is not None]
+    trips = [trip for trip in round_trips(entry) if trip is not None]
     return spread(trips, "{:.0f}") if trips else ""
 
 

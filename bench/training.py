@@ -1,9 +1,10 @@
 """The training of all contenders on the shapes of the comparison: their speed, and what they have learned."""
 
+from itertools import compress
 from statistics import median
 
 from distance import FAR
-from figures import OURS, ratios, summary
+from figures import OURS, ratios, round_trips, summary
 from peers import PEERS, ShallowNet, quality
 from shapes import make_problem
 from tables import comparison, spread, table
@@ -76,20 +77,16 @@ def distance_table(entries):
     columns = ["x MLPClassifier", "x the best framework"]
     rows = []
     for name, entry in entries.items():
-        trips = entry.get("round_trips", {}).get(OURS, [])
+        trips = round_trips(entry)
         near = [trip is not None and trip < FAR for trip in trips]
         apart = [trip is not None and trip >= FAR for trip in trips]
         row = [name]
         for rounds in (near, apart):
-            seconds = {who: _where(values, rounds) for who, values in entry["seconds"].items()}
+            seconds = {who: list(compress(values, rounds)) for who, values in entry["seconds"].items()}
             found = ratios(entry | {"seconds": seconds})
             row += [str(sum(rounds)), *(spread(found[column]) if found.get(column) else "" for column in columns)]
         rows.append(row)
     return table(["shape", "near: rounds", *columns, "apart: rounds", *columns], rows)
-
-
-def _where(values, chosen):
-    return [value for value, is_chosen in zip(values, chosen, strict=False) if is_chosen]
 
 
 def work_table(entries):

@@ -35,13 +35,11 @@ _NEEDLESS = {"NopythonRewrites", "DeadBranchPrune"}
 
 _RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger ones the process would grow by some 30 MB
 
-
 # What may be in several modules of a process; of these the engine takes one for all. The second is that of what
 # Numba's threads run.
 _OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
 
-
-# The steps of LLVM that use it that nobody else can call a function.
+# Steps of LLVM that make something of it that nobody else can call a function.
 _SHORTENING = "ipsccp", "dead_arg_elimination", "global_opt", "instruction_combine", "aggressive_dce"
 
 
