@@ -8,6 +8,7 @@ from children import finish, start
 from llvmlite.binding import Linkage
 from numba import njit
 from numba.core import compiler
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from shallownet.kernels import linking
 from shallownet.kernels.compiling import entry, kernel
@@ -44,6 +45,12 @@ def compiled_anew():
     return compiled
 
 
+def functions_of(dispatcher):
+    """Return the functions that the code of a compiled function consists of."""
+    (overload,) = dispatcher.overloads.values()
+    return [function for function in overload.library._final_module.functions if not function.is_declaration]
+
+
 def test_kernels_have_no_machine_code_of_their_own():
     assert machine_code_of(compiled_anew())
     assert not machine_code_of(sum_of_squares)
@@ -51,11 +58,48 @@ def test_kernels_have_no_machine_code_of_their_own():
 
 
 def test_what_an_entry_has_taken_in_is_its_own():
-    (overload,) = compiled_anew().overloads.values()
+    compiled = compiled_anew()
+    (overload,) = compiled.overloads.values()
     assert isinstance(overload.library, linking._Entry)
-    linkages = {f.linkage for f in overload.library._final_module.functions if not f.is_declaration}
+    linkages = {function.linkage for function in functions_of(compiled)}
     assert Linkage.external in linkages
     assert Linkage.linkonce_odr not in linkages
+
+
+FEW, MANY = 6, linking._TUPLES
+
+
+@kernel
+def branches(x, told):
+    while x < 1000:
+        if x % told[0] == 0:
+            x += told[1]
+        elif x % told[1] == 0:
+            x += told[2]
+        elif x % told[2] == 0:
+            x += told[3]
+        elif x % told[3] == 0:
+            x += told[4]
+        elif x % told[4] == 0:
+            x += told[5]
+        elif x % told[5] == 0:
+            x += told[0]
+        x += 1
+    return x
+
+
+@entry
+def sum_of_branches(a):
+    few, many = to_fixed_tuple(a, FEW), to_fixed_tuple(a, MANY)
+    return branches(7, many) + branches(8, many) + branches(9, few)
+
+
+def test_kernels_with_tuples_become_part_of_the_entry_and_others_with_work_stay_apart():
+    compiled = njit(**linking.flags_of_entries())(sum_of_branches.py_func)
+    a = np.arange(3, 3 + MANY)
+    assert compiled(a) == sum(branches.py_func(x, a) for x in (7, 8, 9))
+    (apart,) = [function for function in functions_of(compiled) if "8branches" in function.name]
+    assert sum(1 for _ in apart.arguments) < MANY
 
 
 def test_others_call_the_same_kernels():

@@ -58,7 +58,7 @@ def rate_of_step(step, plan, settings):
 def bias_correction(decay, step):
     """Return 1 - decay**step; a power takes a while, and that of a late step does not count any more."""
     # ln(decay) <= decay - 1, so that the power is at most exp(-SETTLED)
-    return 1.0 if (1.0 - decay) * step > SETTLED else 1.0 - math.pow(decay, step)
+    return 1.0 if (1.0 - decay) * step > SETTLED else 1.0 - math.pow(decay, float(step))
 
 
 class Update(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 
 from llvmlite import binding
 from llvmlite.binding import Linkage
-from numba.core import codegen, compiler
+from numba.core import codegen, compiler, config
 
 # What Numba's code libraries have, and what each of them sets for itself.
 _METHODS = {
@@ -29,9 +29,9 @@ _METHODS = {
 }
 _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_module"}
 
-# Numba's steps for expressions of whole arrays, which kernels do not have, and for branches that a constant decides,
-# which LLVM drops. They take a fifteenth of the time.
-_NEEDLESS = {"NopythonRewrites", "DeadBranchPrune"}
+# Numba's steps for what kernels do not have (expressions of whole arrays, closures, functions that Numba itself takes
+# into their callers) and for branches that a constant decides, which LLVM drops. They take a tenth of the time.
+_NEEDLESS = {"NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"}
 
 _RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger ones the process would grow by some 30 MB
 
@@ -39,8 +39,8 @@ _RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger one
 # Numba's threads run.
 _OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
 
-# Steps of LLVM that make something of it that nobody else can call a function.
-_SHORTENING = "ipsccp", "dead_arg_elimination", "global_opt", "instruction_combine", "aggressive_dce"
+_TUPLES = 24  # arguments, above which a kernel is one that gets the fields of tuples
+_LARGE = 12  # blocks of instructions without a branch, above which a kernel is one with work of its own
 
 
 class _NoMachineCode:
@@ -105,23 +105,29 @@ class _Entry(codegen.JITCodeLibrary):
     """The code of an entry with all the kernels that it calls."""
 
     def _optimize_final_module(self) -> None:
-        """Optimize as ever, and then hand kernels nothing that they do not use, or that is always the same.
+        """Let kernels become part of the entry, and optimize it.
 
-        Numba passes each field of a tuple as an argument of its own, of which a kernel uses a few, and LLVM drops the
-        others only where nobody else can call it. Such a kernel has to have a name of its own, as the engine links
-        all code of a process by name.
+        Numba passes each field of a tuple as an argument of its own, so that a call with all that a kernel is told
+        takes as long as a small product. Kernels that get tuples are taken into their callers, before LLVM looks at
+        any, as it would look at them again with each of their callers. They call the kernels with work of their own,
+        which stay apart. Nobody else can call either, so each is handed what it uses; and it has to have a name of
+        its own, as the engine links all code of a process by name.
+
+        Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
+        the others takes a tenth of the time.
         """
-        super()._optimize_final_module()
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage in _OF_MANY:
                 function.linkage = "internal"
                 function.name += ".linked"
-        managers = binding.newpassmanagers
-        passes = managers.create_new_module_pass_manager()
-        for step in _SHORTENING:
-            getattr(passes, f"add_{step}_pass")()
-        options = managers.PipelineTuningOptions()
-        passes.run(self._final_module, managers.create_pass_builder(self._codegen._tm, options))
+                if sum(1 for _ in function.arguments) > _TUPLES:
+                    function.add_function_attribute("alwaysinline")
+                elif sum(1 for _ in function.blocks) > _LARGE:
+                    function.add_function_attribute("noinline")
+        options = binding.newpassmanagers.PipelineTuningOptions(speed_level=int(config.OPT))
+        options.loop_unrolling = False
+        passes = binding.newpassmanagers.create_pass_builder(self._codegen._tm, options)
+        passes.getModulePassManager().run(self._final_module, passes)
 
 
 class _EntryCompiler(compiler.Compiler):
@@ -172,11 +178,12 @@ def _is_known(library: Any) -> bool:
     """Return whether Numba's code library is built as this room expects."""
     begun = [vars(kind)["__init__"] for kind in library.__mro__ if hasattr(vars(kind).get("__init__"), "__code__")]
     found = {name for init in begun for name in init.__code__.co_names}
-    passes = getattr(getattr(binding, "newpassmanagers", None), "ModulePassManager", None)
+    passes: Any = getattr(binding, "newpassmanagers", None)
     return (
         all(hasattr(library, name) for name in _METHODS)
         and found >= _ATTRIBUTES
         and hasattr(codegen.CPUCodegen, "_function_pass_manager")
-        and all(hasattr(passes, f"add_{step}_pass") for step in _SHORTENING)
+        and all(hasattr(passes, name) for name in ("PipelineTuningOptions", "create_pass_builder"))
+        and hasattr(passes.PipelineTuningOptions, "loop_unrolling")
         and "passes" in compiler.PassManager.__init__.__code__.co_names
     )
