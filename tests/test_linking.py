@@ -131,6 +131,12 @@ def test_another_numba_compiles_as_it_would(monkeypatch):
     assert not isinstance(overload.library, linking._Entry)
 
 
+def test_an_llvmlite_that_marks_what_functions_return_optimizes_entries_as_ever(monkeypatch):
+    monkeypatch.setattr(linking, "_can_mark", lambda: False)
+    (overload,) = compiled_anew().overloads.values()
+    assert not isinstance(overload.library, linking._Entry)
+
+
 FIRST_FIT = """
 import importlib, json, pkgutil, warnings
 import numpy as np

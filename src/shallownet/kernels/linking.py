@@ -138,7 +138,7 @@ class _EntryCompiler(compiler.Compiler):
     """
 
     def compile_extra(self, function: Any) -> Any:
-        if _is_known(codegen.JITCodeLibrary):
+        if _is_known(codegen.JITCodeLibrary) and _can_mark():
             self.state.library = _Entry(self.state.targetctx.codegen(), function.__qualname__)
             self.state.library.enable_object_caching()
         before = gc.get_threshold()
@@ -187,3 +187,11 @@ def _is_known(library: Any) -> bool:
         and hasattr(passes.PipelineTuningOptions, "loop_unrolling")
         and "passes" in compiler.PassManager.__init__.__code__.co_names
     )
+
+
+@cache
+def _can_mark() -> bool:
+    """Return whether llvmlite gives an attribute to the function, and not, as 0.45 does, to what it returns."""
+    function = next(iter(binding.parse_assembly("define void @f() { ret void }").functions))
+    function.add_function_attribute("noinline")
+    return b"noinline" in function.attributes
