@@ -7,7 +7,7 @@ import pytest
 from children import finish, start
 from llvmlite.binding import Linkage
 from numba import njit
-from numba.core import compiler
+from numba.core import compiler, registry
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from shallownet.kernels import linking
@@ -164,8 +164,37 @@ def test_no_kernel_is_compiled_anew_for_a_constant(tmp_path):
     assert [name for name, all_kinds in compiled.items() if any(map(any, all_kinds))] == []
 
 
-def test_the_garbage_collector_works_as_before_after_an_entry_is_compiled(monkeypatch):
-    seen, before = [], gc.get_threshold()
+PARALLEL = """
+import json
+import numpy as np
+from numba import njit, prange
+from numba.core import codegen
+import shallownet
+from shallownet.kernels import linking
+
+made, finalize = [], codegen.JITCodeLibrary._finalize_final_module
+codegen.JITCodeLibrary._finalize_final_module = lambda library: (made.append(type(library).__name__), finalize(library))
+
+def doubled(a):
+    for i in prange(len(a)):
+        a[i] = 2 * max(a[i], 1)
+
+a = np.arange(4)
+np.zeros(njit(lambda: 3)())  # what Numba itself compiles once for a process
+made.clear()
+njit(parallel=True, **linking.flags_of_entries())(doubled)(a)
+print(json.dumps({"file": shallownet.__file__, "made": made, "doubled": a.tolist()}))
+"""
+
+
+def test_what_numba_adds_to_an_entry_has_no_machine_code_of_its_own(tmp_path):
+    answer = finish(start(PARALLEL, NUMBA_CACHE_DIR=str(tmp_path)))
+    assert (answer["made"], answer["doubled"]) == (["_Entry"], [2, 2, 4, 6])
+
+
+def test_numba_compiles_as_before_after_an_entry(monkeypatch):
+    before = gc.get_threshold(), registry.cpu_target.target_context.codegen()._library_class
+    seen = []
     compile_extra = compiler.Compiler.compile_extra
     monkeypatch.setattr(
         compiler.Compiler, "compile_extra", lambda *args: (seen.append(gc.get_threshold()), compile_extra(*args))[1]
@@ -176,5 +205,5 @@ def test_the_garbage_collector_works_as_before_after_an_entry_is_compiled(monkey
 
     with pytest.raises(Exception, match="nothing"):
         entry(failing)(np.ones(1))
-    assert gc.get_threshold() == before
+    assert (gc.get_threshold(), registry.cpu_target.target_context.codegen()._library_class) == before
     assert seen == [linking._RARELY]

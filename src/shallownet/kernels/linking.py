@@ -131,22 +131,26 @@ class _Entry(codegen.JITCodeLibrary):
 
 
 class _EntryCompiler(compiler.Compiler):
-    """Compiles with Python's garbage collector at work less often.
+    """Compiles an entry, and what Numba itself adds to it, as the function that each thread runs, like kernels.
 
-    A compilation makes millions of objects that live until it ends; to look through them again and again takes up to
-    a tenth of its time. It holds Numba's lock, under which nothing forks (``threads``).
+    Python's garbage collector is at work less often: a compilation makes millions of objects that live until it ends,
+    and to look through them again and again takes up to a tenth of its time. It holds Numba's lock, under which
+    nothing else is compiled and nothing forks (``threads``).
     """
 
     def compile_extra(self, function: Any) -> Any:
-        if _is_known(codegen.JITCodeLibrary) and _can_mark():
-            self.state.library = _Entry(self.state.targetctx.codegen(), function.__qualname__)
+        code = self.state.targetctx.codegen()
+        library, thresholds = code._library_class, gc.get_threshold()
+        if _is_known(codegen.JITCodeLibrary):
+            self.state.library = (_Entry if _can_mark() else library)(code, function.__qualname__)
             self.state.library.enable_object_caching()
-        before = gc.get_threshold()
+            code._library_class = _Unlinked
         gc.set_threshold(*_RARELY)
         try:
             return super().compile_extra(function)
         finally:
-            gc.set_threshold(*before)
+            gc.set_threshold(*thresholds)
+            code._library_class = library
 
 
 class _KernelCompiler(compiler.Compiler):
@@ -182,7 +186,7 @@ def _is_known(library: Any) -> bool:
     return (
         all(hasattr(library, name) for name in _METHODS)
         and found >= _ATTRIBUTES
-        and hasattr(codegen.CPUCodegen, "_function_pass_manager")
+        and all(hasattr(codegen.JITCPUCodegen, name) for name in ("_function_pass_manager", "_library_class"))
         and all(hasattr(passes, name) for name in ("PipelineTuningOptions", "create_pass_builder"))
         and hasattr(passes.PipelineTuningOptions, "loop_unrolling")
         and "passes" in compiler.PassManager.__init__.__code__.co_names
