@@ -139,12 +139,13 @@ class _EntryCompiler(compiler.Compiler):
     """
 
     def compile_extra(self, function: Any) -> Any:
+        if not _is_known(codegen.JITCodeLibrary):
+            return super().compile_extra(function)
         code = self.state.targetctx.codegen()
         library, thresholds = code._library_class, gc.get_threshold()
-        if _is_known(codegen.JITCodeLibrary):
-            self.state.library = (_Entry if _can_mark() else library)(code, function.__qualname__)
-            self.state.library.enable_object_caching()
-            code._library_class = _Unlinked
+        self.state.library = (_Entry if _can_mark() else library)(code, function.__qualname__)
+        self.state.library.enable_object_caching()
+        code._library_class = _Unlinked
         gc.set_threshold(*_RARELY)
         try:
             return super().compile_extra(function)
