@@ -226,6 +226,25 @@ def multiply(s, v, out, mode, transposed):
 
 
 @njit
+def _multiply_row(s, length, v, out, mode):
+    layers.multiply_row(
+        pointer(s), 0, length,
+        pointer(v), 0, v.shape[1] * v.shape[2], v.shape[0],
+        pointer(out), 0, out.shape[1], mode,
+    )  # fmt: skip
+
+
+def multiply_row(s, v, out, mode):
+    """Multiply s (length,) with panels v (panels, length, lanes) into out (panels, lanes).
+
+    What pads s is 0, as it has to be, and what pads v is 1.
+    """
+    end = [(0, -len(s) % 4)]
+    padded = np.pad(v, [(0, 0), *end, (0, 0)], constant_values=1.0)
+    _multiply_row(np.pad(s, end), len(s), padded, out, getattr(layers, mode))
+
+
+@njit
 def _output_layer(a1, theta, z2):
     layers.output_layer(
         pointer(a1), 0, a1.shape[1], a1.shape[1] * a1.shape[2],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from harness import DTYPES, OUTPUT_ROWS, lanes_of, multiply, output_layer, padded_rows
+from harness import DTYPES, OUTPUT_ROWS, lanes_of, multiply, multiply_row, output_layer, padded_rows
 
 SIZES = [(1, 1, 1), (5, 3, 2), (6, 1, 3), (7, 10, 1), (12, 4, 4), (13, 2, 5), (23, 31, 2), (48, 65, 3)]
 
@@ -29,6 +29,19 @@ def test_product_of_scalars_with_panels(rows, length, n_panels, transposed, mode
     expected = {"SET": product, "ADD": held + product, "SCALE": held * product}[mode]
     scale = np.abs(s) @ np.abs(v) * (1 + np.abs(held)) + np.abs(held)
     assert (np.abs(out[:, :rows] - expected) <= (length + 2) * np.finfo(dtype).eps * scale).all()
+
+
+@pytest.mark.parametrize("mode", ["SET", "ADD"])
+@pytest.mark.parametrize(("length", "n_panels"), [(0, 1), (1, 2), (3, 1), (4, 3), (18, 2), (65, 5)])
+def test_product_of_one_row_with_panels(length, n_panels, mode, dtype):
+    s, v = normal(length, dtype, 0), normal((n_panels, length, lanes_of(dtype)), dtype, 1)
+    before = normal((n_panels, lanes_of(dtype)), dtype, 2)
+    out = np.full_like(before, np.nan) if mode == "SET" else before.copy()
+    multiply_row(s, v, out, mode)
+    held = before.astype(float) if mode == "ADD" else np.zeros_like(before, float)
+    expected = held + np.einsum("p,jpl->jl", s.astype(float), v.astype(float))
+    scale = np.einsum("p,jpl->jl", np.abs(s), np.abs(v)) + np.abs(held)
+    assert (np.abs(out - expected) <= (length + 2) * np.finfo(dtype).eps * scale).all()
 
 
 def test_product_sums_in_order(dtype):

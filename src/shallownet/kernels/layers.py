@@ -6,12 +6,14 @@
     gradient of W1             x[t, f], read across t        dz1, [t][lanes]               dW1, [f][lanes]
     gradient of W2             dz2[k, t], read along t       a1, [t][lanes]                dW2, [k][lanes]
 
-``multiply`` serves all four; only its strides differ. The output layer, which sums over hidden units and so
+``multiply`` serves all four; only its strides differ. A row or two that the gradient of W2 has beyond whole blocks,
+which is all of it for two classes, are done by ``multiply_row``. The output layer, which sums over hidden units and so
 across lanes, is ``output_layer``.
 """
 
 import numpy as np
 
+from .arithmetic import fma
 from .blocks import (
     add_outer,
     add_outer_pair,
@@ -24,7 +26,7 @@ from .blocks import (
     zero_block,
 )
 from .compiling import by_type, kernel
-from .lanes import WIDE, lane_count, load
+from .lanes import WIDE, lane_count, load, splat, store
 
 # How a product meets its output: it replaces it, is added to it, or is multiplied with it lane by lane.
 SET, ADD, SCALE = np.int64(0), np.int64(1), np.int64(2)
@@ -37,6 +39,7 @@ COLUMNS = 2 if WIDE else 1
 SHARED_EXAMPLES = 24 if WIDE else 12
 SHARED_ROWS = 9 if WIDE else 6
 OUTPUT_ROWS = 8 if WIDE else 2
+FEW = 2  # rows that are done one by one, as a block of UNIT would take longer
 
 
 def block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
@@ -121,6 +124,31 @@ def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, pl
                     block_product(UNIT, s, q, row, step, length, v, w, out, p, mode)
                 i += UNIT
         j += 2 if pair else 1
+
+
+@kernel
+def multiply_row(s, first, length, v, panel, v_gap, panels, out, place, out_gap, mode):
+    """Do ``multiply`` for one row, whose scalars lie one after the other; the mode is SET or ADD.
+
+    A sum that is alone would wait for each of its terms, so it is done in four parts: s and v have room for whole
+    fours, and s is 0 there.
+    IN s, v; OUT out.
+    """
+    lanes = lane_count(v)
+    for j in range(panels):
+        q = panel + j * v_gap
+        a = splat(v, 0.0)
+        b, c, d = a, a, a
+        for p in range(first, first + length, 4):
+            a = fma(load(v, q), s[p], a)
+            b = fma(load(v, q + lanes), s[p + 1], b)
+            c = fma(load(v, q + 2 * lanes), s[p + 2], c)
+            d = fma(load(v, q + 3 * lanes), s[p + 3], d)
+            q += 4 * lanes
+        row = (a + b) + (c + d)
+        if mode == ADD:
+            row = row + load(out, place + j * out_gap)
+        store(out, place + j * out_gap, row)
 
 
 @kernel

@@ -6,7 +6,7 @@ Weights are counted in units of rows of one panel. Letters as in ``examples``.
 from .arithmetic import total
 from .compiling import ONE, ZERO, kernel
 from .lanes import lane_count, load, splat
-from .layers import ADD, SET, UNIT, multiply
+from .layers import ADD, FEW, SET, UNIT, multiply, multiply_row
 from .strip import add_last_gradient
 from .updates import update
 
@@ -30,11 +30,21 @@ def add_gradient(count, fresh, buffers, sizes, plan):
 @kernel
 def add_output_gradient(count, fresh, buffers, sizes, plan):
     """Sum the gradient of W2 and b2. INOUT gradient."""
+    lanes = lane_count(buffers.a1)
+    mode = SET if fresh else ADD
+    few = sizes.outputs % UNIT
+    in_blocks = sizes.outputs - few if few <= FEW else sizes.output_rows
     multiply(
-        buffers.z2, ZERO, plan.rows, ONE, sizes.output_rows, count,
-        buffers.a1, ZERO, plan.rows * lane_count(buffers.a1), sizes.panels,
-        buffers.gradient, sizes.w2, sizes.w2_gap, SET if fresh else ADD,
+        buffers.z2, ZERO, plan.rows, ONE, in_blocks, count,
+        buffers.a1, ZERO, plan.rows * lanes, sizes.panels,
+        buffers.gradient, sizes.w2, sizes.w2_gap, mode,
     )  # fmt: skip
+    for k in range(in_blocks, sizes.outputs):
+        multiply_row(
+            buffers.z2, k * plan.rows, count,
+            buffers.a1, ZERO, plan.rows * lanes, sizes.panels,
+            buffers.gradient, sizes.w2 + k * lanes, sizes.w2_gap, mode,
+        )  # fmt: skip
     for k in range(sizes.outputs):
         before = 0.0 if fresh else buffers.gradient[sizes.b2 + k]
         buffers.gradient[sizes.b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)
