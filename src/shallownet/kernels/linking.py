@@ -114,7 +114,8 @@ class _Entry(codegen.JITCodeLibrary):
         its own, as the engine links all code of a process by name.
 
         Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
-        the others takes a tenth of the time.
+        the others takes a tenth of the time. Numba's step that drops counts of references is left out: kernels work
+        on pointers, which have none.
         """
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage in _OF_MANY:
