@@ -237,11 +237,11 @@ def _multiply_row(s, length, v, out, mode):
 def multiply_row(s, v, out, mode):
     """Multiply s (length,) with panels v (panels, length, lanes) into out (panels, lanes).
 
-    What pads s is 0, as it has to be, and what pads v is 1.
+    What follows s and v is NaN.
     """
-    end = [(0, -len(s) % 4)]
-    padded = np.pad(v, [(0, 0), *end, (0, 0)], constant_values=1.0)
-    _multiply_row(np.pad(s, end), len(s), padded, out, getattr(layers, mode))
+    end = [(0, 3)]
+    followed = np.pad(v, [(0, 0), *end, (0, 0)], constant_values=np.nan)
+    _multiply_row(np.pad(s, end, constant_values=np.nan), len(s), followed, out, getattr(layers, mode))
 
 
 @njit

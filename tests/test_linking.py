@@ -177,19 +177,31 @@ codegen.JITCodeLibrary._finalize_final_module = lambda library: (made.append(typ
 
 def doubled(a):
     for i in prange(len(a)):
-        a[i] = 2 * max(a[i], 1)
+        a[i] = 2 * a[i]
 
 a = np.arange(4)
-np.zeros(njit(lambda: 3)())  # what Numba itself compiles once for a process
+njit(lambda: 0)()  # with what Numba itself compiles once for a process
 made.clear()
 njit(parallel=True, **linking.flags_of_entries())(doubled)(a)
 print(json.dumps({"file": shallownet.__file__, "made": made, "doubled": a.tolist()}))
 """
 
 
-def test_what_numba_adds_to_an_entry_has_no_machine_code_of_its_own(tmp_path):
+def test_what_threads_run_has_no_machine_code_of_its_own(tmp_path):
     answer = finish(start(PARALLEL, NUMBA_CACHE_DIR=str(tmp_path)))
-    assert (answer["made"], answer["doubled"]) == (["_Entry"], [2, 2, 4, 6])
+    assert (answer["made"], answer["doubled"]) == (["_Entry"], [0, 2, 4, 6])
+
+
+def test_what_is_compiled_meanwhile_can_be_called(monkeypatch):
+    optimize, answers = linking._Entry._optimize_final_module, []
+
+    def after_another(library):
+        answers.append(njit(lambda x: x + 1)(2))
+        optimize(library)
+
+    monkeypatch.setattr(linking._Entry, "_optimize_final_module", after_another)
+    compiled_anew()
+    assert answers == [3]
 
 
 def test_numba_compiles_as_before_after_an_entry(monkeypatch):

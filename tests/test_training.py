@@ -8,6 +8,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import shuffle
 
+from shallownet import ShallowNetClassifier
 from shallownet._order import Order
 from shallownet._training import Course, LearningRate, Training
 
@@ -197,3 +198,12 @@ def test_verbose_prints_each_epoch(capsys):
     assert "did not improve more than tol=0.000100 for 3 consecutive epochs. Stopping." in lines[5]
     run(ScriptedNetwork([1.0] * 5))
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", [2, 4, 7])
+def test_what_an_earlier_batch_has_left_behind_the_last_one_does_not_count(seed):
+    X = np.random.RandomState(seed).randn(17, 2).astype(np.float32)
+    X[5] = 3e38  # the sums of the hidden layer overflow where the last batch, of five, has no examples
+    model = ShallowNetClassifier(1, "tanh", max_iter=3, batch_size=12, shuffle=False, random_state=seed, n_jobs=1)
+    assert np.isfinite(model.fit(X, np.arange(17) % 2).loss_)

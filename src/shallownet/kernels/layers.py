@@ -130,8 +130,7 @@ def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, pl
 def multiply_row(s, first, length, v, panel, v_gap, panels, out, place, out_gap, mode):
     """Do ``multiply`` for one row, whose scalars lie one after the other; the mode is SET or ADD.
 
-    A sum that is alone would wait for each of its terms, so it is done in four parts: s and v have room for whole
-    fours, and s is 0 there.
+    A sum that is alone would wait for each of its terms, so it is done in four parts, each in order.
     IN s, v; OUT out.
     """
     lanes = lane_count(v)
@@ -139,12 +138,18 @@ def multiply_row(s, first, length, v, panel, v_gap, panels, out, place, out_gap,
         q = panel + j * v_gap
         a = splat(v, 0.0)
         b, c, d = a, a, a
-        for p in range(first, first + length, 4):
+        p = first
+        while p + 4 <= first + length:
             a = fma(load(v, q), s[p], a)
             b = fma(load(v, q + lanes), s[p + 1], b)
             c = fma(load(v, q + 2 * lanes), s[p + 2], c)
             d = fma(load(v, q + 3 * lanes), s[p + 3], d)
+            p += 4
             q += 4 * lanes
+        while p < first + length:
+            a = fma(load(v, q), s[p], a)
+            p += 1
+            q += lanes
         row = (a + b) + (c + d)
         if mode == ADD:
             row = row + load(out, place + j * out_gap)

@@ -11,6 +11,7 @@ kernels are compiled as Numba would, only more slowly.
 """
 
 import gc
+import re
 from functools import cache
 from typing import Any
 
@@ -38,6 +39,9 @@ _RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger one
 # What may be in several modules of a process; of these the engine takes one for all. The second is that of what
 # Numba's threads run.
 _OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
+
+# Names of the code that Numba makes for threads: the function that each runs, and what calls it.
+_THREADS = re.compile("__numba_parfor_gufunc|parallelgufuncwrapper|_GufuncWrapper object")
 
 _TUPLES = 24  # arguments, above which a kernel is one that gets the fields of tuples
 _LARGE = 12  # blocks of instructions without a branch, above which a kernel is one with work of its own
@@ -114,8 +118,8 @@ class _Entry(codegen.JITCodeLibrary):
         its own, as the engine links all code of a process by name.
 
         Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
-        the others takes a tenth of the time. Numba's step that drops counts of references is left out: kernels work
-        on pointers, which have none.
+        the others takes a tenth of the time. Numba's step that drops counts of references is left out: in a loop
+        kernels work on pointers, which have none.
         """
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage in _OF_MANY:
@@ -131,28 +135,42 @@ class _Entry(codegen.JITCodeLibrary):
         passes.getModulePassManager().run(self._final_module, passes)
 
 
+class _OfThreads(codegen.JITCodeLibrary):
+    """Stands in for Numba's code library while an entry is compiled: what threads run is linked like a kernel.
+
+    All else has the library that it has at other times. A signal, say, may have another function compiled meanwhile.
+    """
+
+    def __new__(cls, code: Any, name: str) -> Any:
+        return (_Unlinked if _THREADS.search(name) else codegen.JITCodeLibrary)(code, name)
+
+    @classmethod
+    def _unserialize(cls, code: Any, state: Any) -> Any:
+        return codegen.JITCodeLibrary._unserialize(code, state)
+
+
 class _EntryCompiler(compiler.Compiler):
-    """Compiles an entry, and what Numba itself adds to it, as the function that each thread runs, like kernels.
+    """Compiles an entry.
 
     Python's garbage collector is at work less often: a compilation makes millions of objects that live until it ends,
     and to look through them again and again takes up to a tenth of its time. It holds Numba's lock, under which
-    nothing else is compiled and nothing forks (``threads``).
+    nothing forks (``threads``).
     """
 
     def compile_extra(self, function: Any) -> Any:
         if not _is_known(codegen.JITCodeLibrary):
             return super().compile_extra(function)
-        code = self.state.targetctx.codegen()
-        library, thresholds = code._library_class, gc.get_threshold()
-        self.state.library = (_Entry if _can_mark() else library)(code, function.__qualname__)
+        code, thresholds = self.state.targetctx.codegen(), gc.get_threshold()
+        self.state.library = (_Entry if _can_mark() else codegen.JITCodeLibrary)(code, function.__qualname__)
         self.state.library.enable_object_caching()
-        code._library_class = _Unlinked
-        gc.set_threshold(*_RARELY)
+        library = code._library_class
         try:
+            code._library_class = _OfThreads
+            gc.set_threshold(*_RARELY)
             return super().compile_extra(function)
         finally:
-            gc.set_threshold(*thresholds)
             code._library_class = library
+            gc.set_threshold(*thresholds)
 
 
 class _KernelCompiler(compiler.Compiler):

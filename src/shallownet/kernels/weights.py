@@ -1,4 +1,4 @@
-"""The gradient of the weights, summed over examples in order, and their update.
+"""The gradient of the weights, summed over examples in an order of the batch's own, and their update.
 
 Weights are counted in units of rows of one panel. Letters as in ``examples``.
 """
