@@ -118,7 +118,7 @@ class _Entry(codegen.JITCodeLibrary):
         its own, as the engine links all code of a process by name.
 
         Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
-        the others takes a tenth of the time. Numba's step that drops counts of references is left out: in a loop
+        the others takes 7 % of the time. Numba's step that drops counts of references is left out: in a loop
         kernels work on pointers, which have none.
         """
         for function in self._final_module.functions:
