@@ -7,12 +7,15 @@ import numpy as np
 from .kernels.lanes import REGISTER_BYTES
 from .kernels.layers import UNIT
 from .kernels.panels import round_up
-from .kernels.plan import TILE
+from .kernels.plan import LOSS_GAP, TILE
 from .kernels.team import LINE
 
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
 SPARSE_WORKSPACE_BYTES = 4 * WORKSPACE_BYTES  # shared by all threads
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
+# Between the memory of two threads: a CPU fetches ahead what it may need, and lines that another one is writing would
+# go to and fro between them.
+APART_BYTES = 64 * 1024
 SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
 
 
@@ -54,21 +57,30 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     rows = _rows(WORKSPACE_BYTES // (row * dtype.itemsize), share)
     parts = min(n_threads, shares)
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
-    x = zeros((parts * rows - 1) * sizes.feature_rows + sizes.reach, dtype)
-    x[sizes.features :: sizes.feature_rows] = 1
+    gradients, gradient_gap = _apart(shares, {"gradient": sizes.size}, dtype)
+    lengths = {
+        "x": (rows - 1) * sizes.feature_rows + sizes.reach,
+        **_of_examples(sizes, rows, lanes),
+        "strip": sizes.strip * lanes,  # or nothing: last, so that no other begins at its address
+    }
+    own, apart = _apart(parts, lengths, dtype)
+    for part in range(parts):
+        start = part * apart + sizes.features
+        own["x"][start : start + rows * sizes.feature_rows : sizes.feature_rows] = 1
     team = zeros((1 + parts + shares) * LINE, np.int64)
     buffers = {
-        "gradient": zeros(shares * sizes.size, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_losses": zeros(2 * shares, dtype),
-        "strip": zeros(parts * sizes.strip * lanes, dtype),
-        "x": x,
-        **_of_examples(sizes, parts * rows, lanes, dtype),
+        "share_losses": zeros(2 * shares * LOSS_GAP, dtype),
+        "living": _living(sizes, lanes, dtype),
+        **gradients,
+        **own,
     }
     plan = {
         "shares": shares,
         "block": shares * _part_of(share, rows),
         "rows": rows,
+        "apart": apart,
+        "gradient_gap": gradient_gap,
         "units": units,
         "x_address": X.ctypes.data,
         "x_row": X.strides[0],
@@ -92,15 +104,18 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
     buffers = {
         "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_losses": zeros(2, dtype),
+        "share_losses": zeros(2 * LOSS_GAP, dtype),
+        "living": _living(sizes, lanes, dtype),
         "strip": zeros(0, dtype),
         "x": zeros(nonzeros, dtype),
-        **_of_examples(sizes, rows, lanes, dtype),
+        **_apart(1, _of_examples(sizes, rows, lanes), dtype)[0],
     }
     plan = {
         "shares": 1,
         "block": _part_of(batch_size, rows),
         "rows": rows,
+        "apart": 0,
+        "gradient_gap": 0,
         "units": units,
         "x_address": X.data.ctypes.data,
         "x_row": indptr.ctypes.data,
@@ -123,16 +138,34 @@ def _part_of(examples, rows):
     return examples if parts == 1 else round_up(-(-examples // parts), UNIT)
 
 
-def _of_examples(sizes, rows, lanes, dtype):
-    """Return the buffers that have one place for each example of the workspace."""
+def _apart(parts, lengths, dtype):
+    """Return, by name, arrays of which each of so many parts has a piece, and how many numbers the parts are apart.
+
+    Each array reaches from its piece of the first part, of as many numbers as ``lengths`` says, to that of the last.
+    """
+    lanes = REGISTER_BYTES // dtype.itemsize
+    ends = np.cumsum([round_up(length, lanes) for length in lengths.values()]).tolist()
+    apart = ends[-1] + APART_BYTES // dtype.itemsize
+    reach = (parts - 1) * apart
+    memory = zeros(reach + ends[-1], dtype)
+    places = zip(lengths.items(), [0, *ends], strict=False)
+    return {name: memory[start : start + reach + length] for (name, length), start in places}, apart
+
+
+def _of_examples(sizes, rows, lanes):
+    """Return the lengths of the buffers that have one place for each example of a workspace."""
+    return {
+        "a1": rows * sizes.panels * lanes,
+        "d1": rows * sizes.panels * lanes,
+        "z2": rows * sizes.output_rows,
+        "y": rows * sizes.outputs,  # a class takes one place, labels one each
+        "weight": rows,
+        "losses": rows,
+    }
+
+
+def _living(sizes, lanes, dtype):
+    """Return 1 for each unit of the last panel that exists, else 0."""
     living = zeros(lanes, dtype)
     living[: sizes.hidden % lanes or lanes] = 1
-    return {
-        "living": living,
-        "a1": zeros(rows * sizes.panels * lanes, dtype),
-        "d1": zeros(rows * sizes.panels * lanes, dtype),
-        "z2": zeros(rows * sizes.output_rows, dtype),
-        "y": zeros(rows * sizes.outputs, dtype),  # a class takes one place, labels one each
-        "weight": zeros(rows, dtype),
-        "losses": zeros(rows, dtype),
-    }
+    return living

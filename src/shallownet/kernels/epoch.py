@@ -22,9 +22,9 @@ from numba import prange
 from . import team
 from .compiling import ZERO, kernel, serial_and_parallel
 from .examples import propagate, row_of
-from .lanes import lane_count, numbers, pointer, pointer_at, pointers, shifted
+from .lanes import numbers, pointer, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
-from .plan import BUFFERS, GENERATOR, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
+from .plan import BUFFERS, GENERATOR, LOSS_GAP, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
 from .shuffling import shuffle
 from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
@@ -90,7 +90,7 @@ def loss_of_step(update, size, weight_sum, buffers, plan, settings):
 @kernel
 def place_of_loss(update, share, plan):
     """Return where a share's loss is kept: until the next batch is done with, so each second one has its own places."""
-    return update % 2 * plan.shares + share
+    return (update % 2 * plan.shares + share) * LOSS_GAP
 
 
 @kernel
@@ -107,26 +107,25 @@ def weight_of_batch(position, count, order, buffers, plan):
 @kernel
 def of_share(share, update, thread, buffers, sizes, plan):
     """Return the buffers as one share of the batch sees them in the workspace of one thread."""
-    lanes = lane_count(buffers.theta)
-    panels = thread * plan.rows * sizes.panels * lanes
+    mine = thread * plan.apart
     return Buffers(
         buffers.theta,
         buffers.first,
         buffers.second,
-        shifted(buffers.gradient, share * sizes.size),
+        shifted(buffers.gradient, share * plan.gradient_gap),
         buffers.squares,
         shifted(buffers.share_losses, place_of_loss(update, share, plan)),
         buffers.targets,
         buffers.weights,
         buffers.living,
-        shifted(buffers.strip, thread * sizes.strip * lanes),
-        shifted(buffers.x, thread * plan.rows * sizes.feature_rows),
-        shifted(buffers.a1, panels),
-        shifted(buffers.d1, panels),
-        shifted(buffers.z2, thread * plan.rows * sizes.output_rows),
-        shifted(buffers.y, thread * plan.rows * plan.targets),
-        shifted(buffers.weight, thread * plan.rows),
-        shifted(buffers.losses, thread * plan.rows),
+        shifted(buffers.strip, mine),
+        shifted(buffers.x, mine),
+        shifted(buffers.a1, mine),
+        shifted(buffers.d1, mine),
+        shifted(buffers.z2, mine),
+        shifted(buffers.y, mine),
+        shifted(buffers.weight, mine),
+        shifted(buffers.losses, mine),
     )
 
 

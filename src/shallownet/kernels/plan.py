@@ -11,6 +11,8 @@ import numpy as np
 
 # Examples in a tile: few enough for the tile's panels to stay in the first cache, and whole blocks of every kind.
 TILE = 48
+# Numbers from the loss of one share to that of the next: no two are in a pair of cache lines, which CPUs fetch at once.
+LOSS_GAP = 32
 
 
 class Buffers(NamedTuple):
@@ -21,9 +23,9 @@ class Buffers(NamedTuple):
     belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0. ``strip`` is where
     each thread sums the gradient of a last panel whose registers are shared.
 
-    The others are the workspace of each thread for ``rows`` examples: x [t][feature_rows], and what is read behind
-    its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and losses [t]; zero at first, but for the ones
-    in x.
+    It and the others are the workspace of each thread, ``apart`` from that of the next, for ``rows`` examples: x
+    [t][feature_rows], and what is read behind its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and
+    losses [t]; zero at first, but for the ones in x.
     """
 
     theta: np.ndarray
@@ -48,13 +50,14 @@ class Buffers(NamedTuple):
 class Plan(NamedTuple):
     """The integers of a run.
 
-    Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; examples in
-    a ``block``, the most that are in the workspaces at once; ``rows`` of a workspace, a multiple of TILE; the units
-    of rows in ``squares``; whether examples have weights and an order other than that of the rows; and the data: X by
-    address and strides in bytes, the order by address; the addresses of the generator that shuffles the order before
-    each epoch (0: nothing does) and of the team of threads; for dropout the examples seen before the call's first
-    epoch and the key of the random numbers; and the batches without weight before this call, which do not count as
-    updates.
+    Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; examples
+    in a ``block``, the most that are in the workspaces at once; ``rows`` of a workspace, a multiple of TILE; how
+    many numbers it is ``apart`` from the next thread's, how many a share's gradient is from the next one's; the
+    units of rows in ``squares``; whether examples have weights and an order other than that of the rows; and the
+    data: X by address and strides in bytes, the order by address; the addresses of the generator that shuffles the
+    order before each epoch (0: nothing does) and of the team of threads; for dropout the examples seen before the
+    call's first epoch and the key of the random numbers; and the batches without weight before this call, which do
+    not count as updates.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
@@ -67,6 +70,8 @@ class Plan(NamedTuple):
     shares: int
     block: int
     rows: int
+    apart: int
+    gradient_gap: int
     units: int
     weighted: int
     ordered: int

@@ -33,7 +33,9 @@ def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
         weights, weights, weights, weights, weights, weights, weights, weights,
         pointer(living), work, pointer(x), pointer(a1), pointer(a1), work, work, work, work,
     )  # fmt: skip
-    plan = Plan(activation, output, 0, 0, 1, rows, rows, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0)
+    plan = Plan(
+        activation, output, 0, 0, 1, rows, rows, 0, 0, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0
+    )  # fmt: skip
     return (x, a1, z2, living), buffers, plan
 
 

@@ -84,7 +84,7 @@ def update_range(first, last, penalty, weight_sum, rate, buffers, sizes, plan, s
     """Update the weights first..last; return the sum of their old squares."""
     return update(
         plan.solver, buffers.theta, buffers.first, buffers.second,
-        buffers.gradient, sizes.size, plan.shares, first, last,
+        buffers.gradient, plan.gradient_gap, plan.shares, first, last,
         penalty, 1.0 / weight_sum, rate, settings.decay_1, settings.decay_2, settings.epsilon,
     )  # fmt: skip
 
