@@ -227,6 +227,20 @@ def store(typingctx, p, index, value):
 
 
 @intrinsic
+def expect_store(typingctx, p, index):
+    """Ask for the cache line of p[index], which need not exist, to write it soon: another CPU may have a copy."""
+
+    def codegen(context, builder, sig, args):
+        write, keep_in_all_caches, data = (ir.Constant(ir.IntType(32), number) for number in (1, 3, 1))
+        operands = builder.bitcast(builder.gep(args[0], [args[1]]), ir.PointerType()), write, keep_in_all_caches, data
+        kind = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0"), operands)
+        return context.get_dummy_value()
+
+    return types.none(p, types.intp), codegen
+
+
+@intrinsic
 def read(typingctx, address, p):
     """Return the number of the pointer's dtype that lies at a byte address, aligned or not."""
 

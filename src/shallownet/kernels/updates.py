@@ -15,9 +15,10 @@ learning" (2013), for Nesterov's momentum.
 
 from .arithmetic import fma, square_root, total
 from .compiling import kernel
-from .lanes import lane_count, load, splat, store
+from .lanes import expect_store, lane_count, load, splat, store
 
 SGD, NESTEROV, ADAM, GRADIENT = range(4)
+AHEAD = 8  # lanes of weights beyond those that are updated whose cache lines are asked for
 
 
 @kernel
@@ -35,6 +36,7 @@ def update(
     lanes = lane_count(theta)
     squares = splat(theta, 0.0)
     for i in range(start, stop, lanes):
+        expect_store(theta, i + AHEAD * lanes)  # all threads have read it
         w = load(theta, i)
         squares = fma(w, w, squares)
         g = load(gradient, i)
