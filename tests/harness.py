@@ -226,22 +226,23 @@ def multiply(s, v, out, mode, transposed):
 
 
 @njit
-def _multiply_row(s, length, v, out, mode):
+def _multiply_row(s, step, length, v, out, mode):
     layers.multiply_row(
-        pointer(s), 0, length,
+        pointer(s), 0, step, length,
         pointer(v), 0, v.shape[1] * v.shape[2], v.shape[0],
         pointer(out), 0, out.shape[1], mode,
     )  # fmt: skip
 
 
-def multiply_row(s, v, out, mode):
+def multiply_row(s, v, out, mode, step=1):
     """Multiply s (length,) with panels v (panels, length, lanes) into out (panels, lanes).
 
-    What follows s and v is NaN.
+    The scalars lie ``step`` apart. What is between them, and what follows s and v, is NaN.
     """
-    end = [(0, 3)]
-    followed = np.pad(v, [(0, 0), *end, (0, 0)], constant_values=np.nan)
-    _multiply_row(np.pad(s, end, constant_values=np.nan), len(s), followed, out, getattr(layers, mode))
+    followed = np.pad(v, [(0, 0), (0, 3), (0, 0)], constant_values=np.nan)
+    scalars = np.full((len(s) + 3) * step, np.nan, s.dtype)
+    scalars[: len(s) * step : step] = s
+    _multiply_row(scalars, step, len(s), followed, out, getattr(layers, mode))
 
 
 @njit

@@ -32,12 +32,13 @@ def test_product_of_scalars_with_panels(rows, length, n_panels, transposed, mode
 
 
 @pytest.mark.parametrize("mode", ["SET", "ADD"])
+@pytest.mark.parametrize("step", [1, 7])
 @pytest.mark.parametrize(("length", "n_panels"), [(0, 1), (1, 2), (3, 1), (4, 3), (18, 2), (65, 5)])
-def test_product_of_one_row_with_panels(length, n_panels, mode, dtype):
+def test_product_of_one_row_with_panels(length, n_panels, step, mode, dtype):
     s, v = normal(length, dtype, 0), normal((n_panels, length, lanes_of(dtype)), dtype, 1)
     before = normal((n_panels, lanes_of(dtype)), dtype, 2)
     out = np.full_like(before, np.nan) if mode == "SET" else before.copy()
-    multiply_row(s, v, out, mode)
+    multiply_row(s, v, out, mode, step)
     held = before.astype(float) if mode == "ADD" else np.zeros_like(before, float)
     expected = held + np.einsum("p,jpl->jl", s.astype(float), v.astype(float))
     scale = np.einsum("p,jpl->jl", np.abs(s), np.abs(v)) + np.abs(held)

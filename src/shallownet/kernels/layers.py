@@ -6,8 +6,8 @@
     gradient of W1             x[t, f], read across t        dz1, [t][lanes]               dW1, [f][lanes]
     gradient of W2             dz2[k, t], read along t       a1, [t][lanes]                dW2, [k][lanes]
 
-``multiply`` serves all four; only its strides differ. A row or two that the gradient of W2 has beyond whole blocks,
-which is all of it for two classes, are done by ``multiply_row``. The output layer, which sums over hidden units and so
+``multiply`` serves all four; only its strides differ. A row or two that a gradient has beyond whole blocks, which is
+all of that of W2 for two classes, are done by ``multiply_row``. The output layer, which sums over hidden units and so
 across lanes, is ``output_layer``.
 """
 
@@ -25,7 +25,7 @@ from .blocks import (
     store_row_sums,
     zero_block,
 )
-from .compiling import by_type, kernel
+from .compiling import by_type, kernel, plain
 from .lanes import WIDE, lane_count, load, splat, store
 
 # How a product meets its output: it replaces it, is added to it, or is multiplied with it lane by lane.
@@ -39,7 +39,7 @@ COLUMNS = 2 if WIDE else 1
 SHARED_EXAMPLES = 24 if WIDE else 12
 SHARED_ROWS = 9 if WIDE else 6
 OUTPUT_ROWS = 8 if WIDE else 2
-FEW = 2  # rows that are done one by one, as a block of UNIT would take longer
+FEW = 2  # rows of a gradient that are done one by one, as a block of UNIT would take longer
 
 
 def block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
@@ -126,9 +126,16 @@ def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, pl
         j += 2 if pair else 1
 
 
+@plain
+def rows_in_blocks(rows):
+    """Return how many rows of a gradient ``multiply`` is to do; ``multiply_row`` does the others."""
+    few = rows % UNIT
+    return rows - few if few <= FEW else rows
+
+
 @kernel
-def multiply_row(s, first, length, v, panel, v_gap, panels, out, place, out_gap, mode):
-    """Do ``multiply`` for one row, whose scalars lie one after the other; the mode is SET or ADD.
+def multiply_row(s, first, step, length, v, panel, v_gap, panels, out, place, out_gap, mode):
+    """Do ``multiply`` for one row; the mode is SET or ADD.
 
     A sum that is alone would wait for each of its terms, so it is done in four parts, each in order.
     IN s, v; OUT out.
@@ -139,16 +146,17 @@ def multiply_row(s, first, length, v, panel, v_gap, panels, out, place, out_gap,
         a = splat(v, 0.0)
         b, c, d = a, a, a
         p = first
-        while p + 4 <= first + length:
+        stop = first + length * step
+        while p + 3 * step < stop:
             a = fma(load(v, q), s[p], a)
-            b = fma(load(v, q + lanes), s[p + 1], b)
-            c = fma(load(v, q + 2 * lanes), s[p + 2], c)
-            d = fma(load(v, q + 3 * lanes), s[p + 3], d)
-            p += 4
+            b = fma(load(v, q + lanes), s[p + step], b)
+            c = fma(load(v, q + 2 * lanes), s[p + 2 * step], c)
+            d = fma(load(v, q + 3 * lanes), s[p + 3 * step], d)
+            p += 4 * step
             q += 4 * lanes
-        while p < first + length:
+        while p < stop:
             a = fma(load(v, q), s[p], a)
-            p += 1
+            p += step
             q += lanes
         row = (a + b) + (c + d)
         if mode == ADD:

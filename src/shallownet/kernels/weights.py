@@ -6,7 +6,7 @@ Weights are counted in units of rows of one panel. Letters as in ``examples``.
 from .arithmetic import total
 from .compiling import ONE, ZERO, kernel
 from .lanes import lane_count, load, splat
-from .layers import ADD, FEW, SET, UNIT, multiply, multiply_row
+from .layers import ADD, SET, UNIT, multiply, multiply_row, rows_in_blocks
 from .strip import add_last_gradient
 from .updates import update
 
@@ -17,11 +17,19 @@ def add_gradient(count, fresh, buffers, sizes, plan):
     lanes = lane_count(buffers.theta)
     gap = plan.rows * lanes
     mode = SET if fresh else ADD
+    rows = sizes.features + 1
+    in_blocks = rows_in_blocks(rows)
     multiply(
-        buffers.x, ZERO, ONE, sizes.feature_rows, sizes.feature_rows, count,
+        buffers.x, ZERO, ONE, sizes.feature_rows, in_blocks, count,
         buffers.d1, ZERO, gap, sizes.whole,
         buffers.gradient, ZERO, sizes.w1_gap, mode,
     )  # fmt: skip
+    for f in range(in_blocks, rows):
+        multiply_row(
+            buffers.x, f, sizes.feature_rows, count,
+            buffers.d1, ZERO, gap, sizes.whole,
+            buffers.gradient, f * lanes, sizes.w1_gap, mode,
+        )  # fmt: skip
     if sizes.shared > 1:
         add_last_gradient(count, fresh, buffers, sizes, plan)
     add_output_gradient(count, fresh, buffers, sizes, plan)
@@ -32,8 +40,7 @@ def add_output_gradient(count, fresh, buffers, sizes, plan):
     """Sum the gradient of W2 and b2. INOUT gradient."""
     lanes = lane_count(buffers.a1)
     mode = SET if fresh else ADD
-    few = sizes.outputs % UNIT
-    in_blocks = sizes.outputs - few if few <= FEW else sizes.output_rows
+    in_blocks = rows_in_blocks(sizes.outputs)
     multiply(
         buffers.z2, ZERO, plan.rows, ONE, in_blocks, count,
         buffers.a1, ZERO, plan.rows * lanes, sizes.panels,
@@ -41,7 +48,7 @@ def add_output_gradient(count, fresh, buffers, sizes, plan):
     )  # fmt: skip
     for k in range(in_blocks, sizes.outputs):
         multiply_row(
-            buffers.z2, k * plan.rows, count,
+            buffers.z2, k * plan.rows, ONE, count,
             buffers.a1, ZERO, plan.rows * lanes, sizes.panels,
             buffers.gradient, sizes.w2 + k * lanes, sizes.w2_gap, mode,
         )  # fmt: skip
