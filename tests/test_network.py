@@ -63,6 +63,32 @@ def test_no_block_of_a_batch_is_short(batch_size, monkeypatch):
     assert last >= plan["block"] / 2
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_threads_write_lies_far_apart(dtype):
+    dtype = np.dtype(dtype)
+    lanes = 64 // dtype.itemsize
+    sizes, threads = layout(64, 100, 10, lanes, False), 3
+    space = dense_workspace(np.zeros((2, 64), dtype), sizes, dtype, 300, threads)
+    assert space.parts == threads
+    apart = space.plan["apart"] * dtype.itemsize
+    own = [space.buffers[name] for name in ("strip", "x", "a1", "d1", "z2", "y", "weight", "losses")]
+    end_of_first = max(array.ctypes.data + array.nbytes - (threads - 1) * apart for array in own)
+    assert min(array.ctypes.data for array in own) + apart - end_of_first >= _workspace.APART_BYTES
+    assert (space.plan["gradient_gap"] - sizes.size) * dtype.itemsize >= _workspace.APART_BYTES
+    assert len(space.buffers["gradient"]) == (space.plan["shares"] - 1) * space.plan["gradient_gap"] + sizes.size
+    ones = space.buffers["x"][sizes.features :: sizes.feature_rows][: space.plan["rows"]]
+    assert (ones == 1).all()
+
+
+def test_share_of_a_large_network_is_not_divided():
+    # its workspace does not fit, but its gradient is larger
+    dtype = np.dtype(np.float64)
+    sizes = layout(784, 256, 10, 8, False)
+    plan = dense_workspace(np.zeros((2, 784), dtype), sizes, dtype, 256, 1).plan
+    assert plan["block"] == 256
+    assert plan["rows"] * (784 + 2 * 256) * dtype.itemsize > _workspace.WORKSPACE_BYTES
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 300], ids="batch={}".format)
 @pytest.mark.parametrize("places", [1, 50, 99, 10**9], ids="places={}".format)
 def test_every_example_has_its_turn_once(places, batch_size, monkeypatch):

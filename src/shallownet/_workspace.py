@@ -54,7 +54,9 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     shares = shares_of(batch_size)
     row = sizes.feature_rows + 2 * sizes.panels * lanes + sizes.output_rows
     share = -(-batch_size // shares)
-    rows = _rows(WORKSPACE_BYTES // (row * dtype.itemsize), share)
+    # a share in more blocks reads and writes its gradient more often
+    fitting = WORKSPACE_BYTES + sizes.size * dtype.itemsize // 2
+    rows = _rows(fitting // (row * dtype.itemsize), share)
     parts = min(n_threads, shares)
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
     gradients, gradient_gap = _apart(shares, {"gradient": sizes.size}, dtype)
