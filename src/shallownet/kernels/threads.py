@@ -79,8 +79,9 @@ def fair_share() -> int:
         return limit
     if multiprocessing.current_process().daemon:
         return 1
-    named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(limit, int(named)) if named.isdecimal() and int(named) > 0 else limit
+    named = os.environ.get("OMP_NUM_THREADS")
+    named = named and named.split(",")[0].strip()
+    return min(limit, int(named)) if named and named.isdecimal() and int(named) > 0 else limit
 
 
 @contextmanager
@@ -89,37 +90,32 @@ def threads(count: int) -> Iterator[bool]:
 
     Python threads that are in such a block at once share them.
     """
-    layer = None if count == 1 or thread_limit() == 1 else _layer()
+    limit = 1 if count == 1 else thread_limit()
+    layer = None if limit == 1 else _layer()
     if layer is None:
         yield False
         return
-    before = numba.get_num_threads()
+    alone = changed = False
     _seated.add(threading.get_ident())
     try:
-        with _alone_on(layer) as safe:
-            share = min(count, config.NUMBA_NUM_THREADS // len(_seated))
-            allowed = safe and share > 1
-            if allowed and share != before:
-                numba.set_num_threads(share)
-            yield allowed
+        alone = layer != "workqueue" or _first_in_workqueue()
+        share = min(count, config.NUMBA_NUM_THREADS // len(_seated))
+        allowed = alone and share > 1
+        if allowed and share != limit:
+            changed = True
+            numba.set_num_threads(share)
+        yield allowed
     finally:
-        if numba.get_num_threads() != before:
-            numba.set_num_threads(before)
+        if changed:
+            numba.set_num_threads(limit)
         _seated.discard(threading.get_ident())
-
-
-@contextmanager
-def _alone_on(layer: str) -> Iterator[bool]:
-    """Say whether the block may use the threading layer, and let no other use one that is for one at a time."""
-    if layer != "workqueue":
-        yield True
-    elif threading.current_thread() is threading.main_thread() and _workqueue.acquire(blocking=False):
-        try:
-            yield True
-        finally:
+        if alone and layer == "workqueue":
             _workqueue.release()
-    else:
-        yield False
+
+
+def _first_in_workqueue() -> bool:
+    """Take the threading layer that is for one at a time, if no other has it; it must be released after."""
+    return threading.current_thread() is threading.main_thread() and _workqueue.acquire(blocking=False)
 
 
 def _layer() -> str | None:
