@@ -260,6 +260,7 @@ def replace(p, index, old, new):
 
 STANDINS = {
     "pointer": lambda array: Pointer(array.reshape(-1)),
+    "border": lambda array: Pointer(array[: len(array) - REGISTER_BYTES // array.itemsize]),
     "keep": lambda arrays: None,
     "pointer_at": lambda address, like: at(address, like.dtype),
     "shifted": lambda p, distance: Pointer(p.array, p.place + distance),
@@ -380,6 +381,7 @@ def variant(wide):
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
     prediction.ROWS = layers.ROWS
+    prediction.OWN_BYTES = 512 * 1024 if wide else 0
     panels.SHARED_ROWS = strip.SHARED_ROWS = 9 if wide else 6
     strip.SHARED_EXAMPLES = 24 if wide else 12
     examples.WIDE = wide

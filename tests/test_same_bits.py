@@ -138,6 +138,8 @@ def test_the_draw_reaches_threads(tmp_path):
     }  # fmt: skip
     check_here(case, {"cut": 0, "parallel": True}, tmp_path)
     check_here(case | {"sparse": True}, {"cut": 0, "parallel": True}, tmp_path)
+    large = {"hidden_layer_sizes": 500, "max_iter": 1}  # its weights are shared by the threads of a prediction
+    check_here(case | {"features": 300, "parameters": large}, {"cut": 0, "parallel": True}, tmp_path)
     assert all(kernel.signatures for kernel in (train_parallel, train_sparse_parallel, predict_parallel))
 
 

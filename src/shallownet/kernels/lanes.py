@@ -136,6 +136,20 @@ def pointer(typingctx, array):
 
 
 @intrinsic
+def border(typingctx, array):
+    """Return the first address within an array at which a register may begin without lying in two cache lines."""
+    kind = types.CPointer(array.dtype)
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(array)(context, builder, args[0]).data
+        number = context.get_value_type(types.intp)
+        last = builder.add(builder.ptrtoint(data, number), ir.Constant(number, REGISTER_BYTES - 1))
+        return builder.inttoptr(builder.and_(last, ir.Constant(number, -REGISTER_BYTES)), data.type)
+
+    return kind(array), codegen
+
+
+@intrinsic
 def keep(typingctx, arrays):
     """Do nothing, but let arrays live until here: Numba frees them after their last use, pointers do not count."""
 

@@ -6,14 +6,21 @@ from numba import prange
 from .arithmetic import fma, total
 from .compiling import ZERO, entry, kernel, serial_and_parallel
 from .examples import activate_units, copy_row, hidden_product, output_probabilities
-from .lanes import keep, lane_count, load, numbers, pointer, splat
+from .lanes import border, keep, lane_count, load, numbers, pointer, splat
 from .layers import ROWS
 from .loss import OUTPUT_LOGISTIC
 from .panels import LAYOUT, Layout, fill_panels, layout
 from .plan import TILE, Buffers, Plan
 from .sparse import sparse_hidden_product
 
+OWN_BYTES = 512 * 1024  # of weights that each thread of a prediction has for itself
 FEW = 16  # rows of a workspace for predictions of no more than one block of rows
+
+
+@kernel
+def zeros(count, like):
+    """Return an array of zeros with room for ``count`` numbers from its border on."""
+    return np.zeros(count + lane_count(pointer(like)), like.dtype)
 
 
 @kernel
@@ -21,22 +28,26 @@ def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
     """Return the arrays of a forward pass over n rows, to be kept alive, and the buffers that point to them."""
     lanes = lane_count(pointer(theta))
     rows = FEW if n <= ROWS else TILE
-    x = np.zeros(rows * sizes.feature_rows, theta.dtype)
-    x[sizes.features :: sizes.feature_rows] = 1.0
-    a1 = np.zeros(rows * sizes.panels * lanes, theta.dtype)
-    z2 = np.zeros(rows * sizes.output_rows, theta.dtype)
-    living = np.ones(lanes, theta.dtype)
-    if sizes.hidden % lanes:
-        living[sizes.hidden % lanes :] = 0.0
-    weights, work = pointer(theta), pointer(z2)
+    arrays = (
+        zeros(rows * sizes.feature_rows, theta),
+        zeros(rows * sizes.panels * lanes, theta),
+        zeros(rows * sizes.output_rows, theta),
+        zeros(lanes, theta),
+    )
+    x, a1, z2, living = border(arrays[0]), border(arrays[1]), border(arrays[2]), border(arrays[3])
+    for t in range(rows):
+        x[t * sizes.feature_rows + sizes.features] = 1.0
+    for unit in range(sizes.hidden % lanes or lanes):
+        living[unit] = 1.0
+    weights = border(theta)
     buffers = Buffers(
         weights, weights, weights, weights, weights, weights, weights, weights,
-        pointer(living), work, pointer(x), pointer(a1), pointer(a1), work, work, work, work,
+        living, z2, x, a1, a1, z2, z2, z2, z2,
     )  # fmt: skip
     plan = Plan(
         activation, output, 0, 0, 1, rows, rows, 0, 0, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0
     )  # fmt: skip
-    return (x, a1, z2, living), buffers, plan
+    return arrays, buffers, plan
 
 
 @kernel
@@ -66,7 +77,7 @@ def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activati
         zero = times_zero(buffers.x, ZERO, count * sizes.feature_rows, zero)
         for k in range(sizes.outputs):
             zero = times_zero(buffers.z2, k * plan.rows, count, zero)
-    keep(arrays)
+    keep((arrays, theta))
     return total(zero)
 
 
@@ -115,13 +126,18 @@ def copy_hidden(first, count, buffers, sizes, plan, out):
 
 
 @kernel
-def packed(w1, b1, w2, b2):
-    """Return theta and the numbers of its layout."""
-    sizes = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1)), False))
-    theta = np.zeros(sizes[-1], w1.dtype)
+def layout_of(w1, w2):
+    """Return the numbers of the layout of a network's weights."""
+    return np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1)), False))
+
+
+@kernel
+def packed(w1, b1, w2, b2, sizes):
+    """Return theta, whose layout has these numbers."""
+    theta = zeros(sizes[-1], w1)
     names = Layout(*numbers(sizes, LAYOUT))
-    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), pointer(theta), names)
-    return theta, sizes
+    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), border(theta), names)
+    return theta
 
 
 @serial_and_parallel
@@ -131,11 +147,15 @@ def predict(begin, end, parts, x_address, x_row, x_column, w1, b1, w2, b2, activ
     Return 0 if these rows and their probabilities are finite numbers, else NaN.
     IN w1, b1, w2, b2; OUT out (rows, 2) for one logistic output, else (rows, outputs).
     """
-    theta, sizes = packed(w1, b1, w2, b2)
+    sizes = layout_of(w1, w2)
+    # each part has small weights for itself, for what a CPU has just written is slow to come to another
+    own = sizes[-1] * w1.itemsize <= OWN_BYTES
+    shared = np.zeros(0, w1.dtype) if own else packed(w1, b1, w2, b2, sizes)
     zero = 0.0
     for part in prange(parts):
         first = begin + (end - begin) * part // parts
         last = begin + (end - begin) * (part + 1) // parts
+        theta = packed(w1, b1, w2, b2, sizes) if own else shared
         zero += predict_range(first, last, x_address, x_row, x_column, theta, sizes, activation, output, slope, out)
     return zero
 
@@ -149,7 +169,8 @@ def hidden_activations_serial(begin, end, x_address, x_row, x_column, w1, b1, w2
 
     IN w1, b1, w2, b2; OUT out (rows, hidden).
     """
-    theta, numbers_of_layout = packed(w1, b1, w2, b2)
+    numbers_of_layout = layout_of(w1, w2)
+    theta = packed(w1, b1, w2, b2, numbers_of_layout)
     sizes = Layout(*numbers(numbers_of_layout, LAYOUT))
     arrays, buffers, plan = workspace(end - begin, x_address, x_row, x_column, theta, sizes, activation, 0)
     for first in range(begin, end, TILE):
@@ -169,8 +190,8 @@ def predict_sparse(x_address, indptr, indices, w1, b1, w2, b2, activation, outpu
     lanes = lane_count(pointer(w1))
     layout_numbers = np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lanes, True))
     sizes = Layout(*numbers(layout_numbers, LAYOUT))
-    theta = np.zeros(sizes.size, w1.dtype)
-    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), pointer(theta), sizes)
+    theta = zeros(sizes.size, w1)
+    fill_panels(pointer(w1), pointer(b1), pointer(w2), pointer(b2), border(theta), sizes)
     rows, columns = indptr.ctypes.data, indices.ctypes.data
     arrays, buffers, plan = workspace(out.shape[0], x_address, rows, columns, theta, sizes, activation, output)
     order = pointer(indptr)
