@@ -8,7 +8,7 @@ from limits import best_seconds
 from peers import initial_weights
 
 from shallownet._network import Network
-from shallownet._order import Order
+from shallownet._order import KERNELS_PAY, Order
 from shallownet._training import Training
 from shallownet.kernels import epoch
 from shallownet.kernels.activations import ACTIVATIONS
@@ -108,7 +108,8 @@ class Parts:
         output = OUTPUTS["logistic" if shape.n_outputs == 1 else "softmax"]
         self.network = Network(weights[::2], weights[1::2], ACTIVATIONS["relu"], output, ADAM, SETTINGS)
         self.network.attach(problem.X, problem.y[:, None].astype(dtype), None, None, shape.batch_size, 1)
-        self.order = Order(shape.n_samples, None, np.random.RandomState(0), exclusive=True)
+        self.order = Order(shape.n_samples, None, np.random.RandomState(0))
+        self.order.lend(KERNELS_PAY)
         self.problem, self.sizes = problem, sizes
 
     def seconds(self):

@@ -22,7 +22,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, _order
 from shallownet._network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -300,14 +300,19 @@ def test_random_state_int_gives_the_same_each_time():
     assert not np.array_equal(model.coefs_[0], small(random_state=8).fit(X, Y).coefs_[0])
 
 
-def test_random_state_instance_goes_on():
+@pytest.fixture(params=[0, 10**9], ids=["kernels draw", "NumPy draws"])
+def drawn(request, monkeypatch):
+    monkeypatch.setattr(_order, "KERNELS_PAY", request.param)
+
+
+def test_random_state_instance_goes_on(drawn):
     random_state = np.random.RandomState(7)
     first = small(random_state=random_state).fit(X, Y)
     second = small(random_state=random_state).fit(X, Y)
     assert not np.array_equal(first.coefs_[0], second.coefs_[0])
 
 
-def test_random_state_none_is_numpys_global():
+def test_random_state_none_is_numpys_global(drawn):
     before = np.random.get_state()
     try:
         np.random.seed(7)

@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from test_training import ScriptedNetwork
 
-from shallownet import ShallowNetClassifier, _training
+from shallownet import ShallowNetClassifier, _order, _training
 from shallownet._order import Order
 from shallownet._pace import Pace
 from shallownet._training import Course, LearningRate, Training
@@ -155,6 +155,8 @@ def test_the_model_is_that_of_the_last_complete_update(batch, monkeypatch):
 class ScriptedValidation:
     """Gives losses and scores that rise and fall."""
 
+    scorer = None
+
     def __init__(self):
         self.looks = 0
 
@@ -175,7 +177,7 @@ def interrupted_at(line, early_stopping, watched):
     """Train with an interrupt before the line-th line that the room of training runs; return the course or None."""
     left = line
     network = WatchedNetwork([5.0, 4.0, 4.5, 3.0, 2.0], at_once=1 if watched else 3)
-    order = Order(network.n_samples, None, np.random.RandomState(0), exclusive=True)
+    order = Order(network.n_samples, None, np.random.RandomState(0))
     options = {"max_iter": 5, "tol": 0.0, "n_iter_no_change": 9, "early_stopping": early_stopping}
     validation = ScriptedValidation() if watched else None
     training = Training(network, LearningRate("constant", 0.1, 0.5), order, Course(), validation=validation, **options)
@@ -207,7 +209,8 @@ def interrupted_at(line, early_stopping, watched):
     [(False, False), (False, True), (True, True)],
     ids=["several epochs at once", "watched", "early stopping"],
 )
-def test_an_interrupt_between_any_two_lines_leaves_the_course_of_whole_epochs(early_stopping, watched):
+def test_an_interrupt_between_any_two_lines_leaves_the_course_of_whole_epochs(early_stopping, watched, monkeypatch):
+    monkeypatch.setattr(_order, "KERNELS_PAY", 0)
     seen, line = set(), 0
     while (course := interrupted_at(line := line + 1, early_stopping, watched)) != "not reached":
         if course is None:

@@ -214,12 +214,13 @@ def test_first_weights(data, activation, dtype):
         assert ours.dtype == theirs.dtype == dtype
 
 
+@pytest.mark.parametrize("max_iter", [3, 100], ids="max_iter={}".format)  # numbers of draws for NumPy and for kernels
 @pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in order"])
-def test_random_state_is_drawn_from_alike(shuffle):
+def test_random_state_is_drawn_from_alike(shuffle, max_iter):
     X, y = load("iris")
     after = []
     for estimator in (MLPClassifier, ShallowNetClassifier):
         random_state = np.random.RandomState(0)
-        estimator(5, shuffle=shuffle, max_iter=3, random_state=random_state).fit(X, y)
+        estimator(5, shuffle=shuffle, max_iter=max_iter, random_state=random_state).fit(X, y)
         after.append(random_state.randint(2**31, size=5))
     assert_array_equal(*after)

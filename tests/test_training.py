@@ -1,5 +1,6 @@
 """The course of a fit, on a network whose losses the test decides."""
 
+import contextlib
 import itertools
 import warnings
 
@@ -23,13 +24,14 @@ class ScriptedNetwork:
         self.most, self.done = [], []
         self.losses = iter(losses)
         self.is_finite = is_finite
-        self.orders, self.rates, self.steps = [], [], []
+        self.orders, self.rates, self.steps, self.lent = [], [], [], []
 
     def train_epochs(self, most, order, generator, rate, step, seen):
         self.most.append(most)
         self.orders.append(None if order is None else order.copy())
         self.rates.append(rate)
         self.steps.append(step)
+        self.lent.append(generator is not None)
         self.done, loss = [], next(self.losses)
         if isinstance(loss, BaseException):
             raise loss
@@ -51,6 +53,9 @@ class ScriptedNetwork:
 
     def finite(self):
         return self.is_finite
+
+    def weights(self):
+        return [], []
 
 
 def run(network, rate=None, shuffled=False, **options):
@@ -143,6 +148,53 @@ def test_no_epochs_ahead_of_a_shuffle_in_python():
     network = ScriptedNetwork([1.0] * 50)
     run(network, shuffled=True)
     assert network.most[0] == 1
+
+
+def drawing(network, **options):
+    """Run a training that is worth lending the generator; return what the random state draws next."""
+    random_state = np.random.RandomState(0)
+    order = Order(network.n_samples, None, random_state)
+    options = {"max_iter": 10**6, "tol": 1e-4, "n_iter_no_change": 3, **options}
+    with contextlib.suppress(ZeroDivisionError):
+        Training(network, LearningRate("constant", 0.1, 0.5), order, Course(), **options).run()
+    assert order.generator is None
+    return random_state.randint(2**31)
+
+
+@pytest.mark.parametrize("end", [0.5, KeyboardInterrupt(), KeyboardInterrupt, ZeroDivisionError()], ids=repr)
+@pytest.mark.filterwarnings("ignore:Training interrupted by user")
+def test_generator_is_lent_for_several_epochs_and_given_back(end):
+    network = ScriptedNetwork([end, *[0.5] * 12], at_once=3)
+    assert drawing(network) == np.random.RandomState(0).randint(2**31)  # this network draws nothing
+    assert network.most[0] == 4
+    assert all(network.lent)
+
+
+class Scored:
+    """A validation set with a scorer."""
+
+    def __init__(self, scorer):
+        self.scorer = scorer
+
+    def look(self, coefs, intercepts):
+        return 1.0, 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "lends"),
+    [
+        ({"after_epoch": lambda: False}, False),
+        ({"validation": Scored(lambda coefs, intercepts: 1.0)}, False),
+        ({"validation": Scored("loss")}, True),
+        ({"validation": Scored(None)}, True),
+        ({"incremental": True}, False),  # one epoch, of a few rows
+    ],
+)
+def test_generator_is_not_lent_where_others_may_draw(options, lends):
+    network = ScriptedNetwork([1.0] * 50)
+    drawing(network, **options)
+    assert set(network.most) == {1}
+    assert set(network.lent) == {lends}
 
 
 def test_rows_keep_their_order_without_shuffle():

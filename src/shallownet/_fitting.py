@@ -169,11 +169,10 @@ class Fit:
         return rate
 
     def _order(self, rows):
-        """Return the order of the examples. A random state that belongs to the fit alone is shuffled by the kernels."""
+        """Return the order of the examples. A random state that was made of a number belongs to this call alone."""
         estimator = self.estimator
-        exclusive = isinstance(estimator.random_state, Integral) and not self.incremental
-        random_state = self.random_state if estimator.shuffle else None
-        return Order(self.network.n_samples, rows, random_state, exclusive)
+        private = isinstance(estimator.random_state, Integral)
+        return Order(self.network.n_samples, rows, self.random_state if estimator.shuffle else None, private)
 
     def _minimize(self, held_out, hook):
         estimator = self.estimator

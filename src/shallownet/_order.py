@@ -1,10 +1,10 @@
 """The order of the examples, which is shuffled before each epoch as MLPClassifier shuffles it."""
 
-from typing import Any
-
 import numpy as np
 
-from .kernels.shuffling import tempered
+from .kernels.shuffling import PLACE, WORDS, tempered
+
+KERNELS_PAY = 10_000  # draws; for fewer, handing the generator to the kernels takes longer than they save
 
 
 class Order:
@@ -17,27 +17,22 @@ class Order:
         The rows of X to learn from, None for all.
     random_state : RandomState or None
         The source of the draws; None shuffles nothing.
-    exclusive : bool
-        Whether nothing else draws from it, now or later. Kernels then continue its draws.
+    private : bool
+        Whether nobody else draws from it, now or later.
 
     Attributes
     ----------
     rows : ndarray of shape (n_samples,) of intp, or None
         None if they are all rows as they come.
     generator : ndarray or None
-        The state of the generator with which the kernels shuffle ``rows``.
+        The state of the generator with which the kernels shuffle ``rows``, None if they do not.
     """
 
-    def __init__(self, n_samples, rows, random_state=None, exclusive=False):
-        self.rows, self.generator = rows, None
+    def __init__(self, n_samples, rows, random_state=None, private=False):
+        self.rows, self.generator, self.private = rows, None, private
         self._random_state = random_state
-        if random_state is None:
-            return
-        self.rows = np.arange(n_samples) if rows is None else rows.copy()
-        state: dict[str, Any] = random_state.get_state(legacy=False) if exclusive else {}
-        if state.get("bit_generator") == "MT19937":
-            key = state["state"]["key"].astype(np.int64)
-            self.generator = np.concatenate([key, [state["state"]["pos"]], tempered(key)])
+        if random_state is not None:
+            self.rows = np.arange(n_samples) if rows is None else rows.copy()
 
     @property
     def runs_ahead(self):
@@ -48,3 +43,22 @@ class Order:
         """Shuffle the rows for the next epoch, unless the kernels do."""
         if not self.runs_ahead:
             self._random_state.shuffle(self.rows)
+
+    def lend(self, epochs):
+        """Let the kernels draw, from now to ``give_back``, if they can and that pays for so many epochs."""
+        if self._random_state is None or epochs * len(self.rows) < KERNELS_PAY:
+            return
+        self._lent = self._random_state.get_state(legacy=False)
+        if self._lent["bit_generator"] == "MT19937":
+            key = self._lent["state"]["key"].astype(np.int64)
+            self.generator = np.concatenate([key, [self._lent["state"]["pos"]], tempered(key)])
+
+    def give_back(self):
+        """Leave the random state as if it had drawn by itself, unless another thread has drawn meanwhile."""
+        if self.private or self.generator is None:
+            return
+        key, place = self.generator[:WORDS].astype(np.uint32), int(self.generator[PLACE])
+        self.generator = None
+        now, lent = (state["state"] for state in (self._random_state.get_state(legacy=False), self._lent))
+        if now["pos"] == lent["pos"] and np.array_equal(now["key"], lent["key"]):
+            self._random_state.set_state(self._lent | {"state": {"key": key, "pos": place}})

@@ -135,6 +135,8 @@ class Training:
         course, network = self.course, self.network
         course.n_iter = 0
         before, goes_on, self._noted = 0, True, course.noted()
+        if self.order.private or not self._calls_others():
+            self.order.lend(1 if self.incremental else self.max_iter)
         try:
             while goes_on:
                 self._noted = course.noted()
@@ -156,9 +158,15 @@ class Training:
             self._note_epochs_of_interrupted_call(before)
             course.steps = max(course.steps, network.updates)  # each of them has moved the weights
             warnings.warn("Training interrupted by user.", stacklevel=7)
+        finally:
+            self.order.give_back()
         if self.early_stopping and course.best_weights is not None:
             network.set_weights(*course.best_weights)
         check_finite(network, max(1, course.n_iter))
+
+    def _calls_others(self):
+        """Return whether code that is not ours runs between epochs, which may draw random numbers as well."""
+        return self.after_epoch is not None or (self.validation is not None and callable(self.validation.scorer))
 
     def _epochs_ahead(self):
         """Return how many epochs need no decision in between."""
