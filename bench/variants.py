@@ -1,4 +1,4 @@
-"""What the options cost: sparse X, L-BFGS, full batches of many rows, and other activations than ReLU."""
+"""What the options cost: sparse X, L-BFGS, full batches of many rows, other activations than ReLU, any random state."""
 
 import warnings
 
@@ -13,7 +13,11 @@ SPARSE = {"samples": 11_314, "features": 20_000, "nonzeros": 100, "classes": 20}
 SPARSE_EPOCHS = {OURS: (3, 13), "MLPClassifier": (1, 2)}  # a difference, without what a fit costs once
 EVALUATIONS = 120
 FULL_BATCH_ROWS = 10_000, 100_000, 1_000_000
-ACTIVATIONS = ["relu", "tanh", "logistic"]
+# One parameter, its first value and the others, and the rows, features, hidden units and classes of the data.
+VARIED = {
+    "activations, 5,000 x 64, an epoch": ("activation", ["relu", "tanh", "logistic"], (5_000, 64, 100, 10)),
+    "random_state, 50,000 x 28, 32 hidden units, an epoch": ("random_state", [0, None], (50_000, 28, 32, 2)),
+}
 
 
 def measure(options, progress):
@@ -27,8 +31,9 @@ def measure(options, progress):
     for rows in FULL_BATCH_ROWS[: 1 if options.quick else None]:
         progress(f"full batch of {rows:,} rows")
         entries[f"full batch, {rows:,} x 64, an epoch"] = full_batch(rows, options)
-    progress("activations")
-    entries["activations, 5,000 x 64, an epoch"] = compare_activations(options)
+    for name, varied in VARIED.items():
+        progress(name)
+        entries[name] = compare_values(*varied, options)
     return entries
 
 
@@ -84,28 +89,29 @@ def compare_lbfgs(options):
 
 
 def full_batch(rows, options):
-    X, y = _problem(rows, "float32")
+    X, y = _problem(rows, 64, 10)
     model = classifiers(100, options.threads, batch_size="full")[OURS]
     epochs = epochs_lasting(lambda epochs: fit(model, X, y, epochs), options.shorter * SECONDS)
     entry = contest({OURS: lambda: fit(model, X, y, epochs)}, min(options.rounds, 3), epochs)
     return entry | {"memory": memory.beside("fit", rows, 64, options.threads)}
 
 
-def compare_activations(options):
-    """Compare ReLU, under our name, with the others: how much longer an epoch takes."""
-    X, y = _problem(5_000, "float32")
-    models = {name: classifiers(100, options.threads, activation=name)[OURS] for name in ACTIVATIONS}
+def compare_values(parameter, values, sizes, options):
+    """Compare the values of a parameter: how long an epoch takes with each."""
+    rows, features, hidden, classes = sizes
+    X, y = _problem(rows, features, classes)
+    models = {str(value): classifiers(hidden, options.threads, **{parameter: value})[OURS] for value in values}
     epochs = {
         name: epochs_lasting(lambda epochs, model=model: fit(model, X, y, epochs), options.shorter * SECONDS)
         for name, model in models.items()
     }
-    runs = {name: lambda name=name: fit(models[name], X, y, epochs[name]) for name in ACTIVATIONS}
+    runs = {name: lambda name=name: fit(models[name], X, y, epochs[name]) for name in models}
     return contest(runs, options.rounds, epochs)
 
 
-def _problem(rows, dtype):
+def _problem(rows, features, classes):
     rng = np.random.default_rng(0)
-    return rng.standard_normal((rows, 64), dtype=np.float32).astype(dtype), rng.integers(10, size=rows)
+    return rng.standard_normal((rows, features), dtype=np.float32), rng.integers(classes, size=rows)
 
 
 def section(entries):
@@ -114,14 +120,15 @@ def section(entries):
         "losses, both": lambda entry: " and ".join(f"{loss:.4f}" for loss in entry.get("losses", {}).values()),
         "MB beside X": lambda entry: f"{entry['memory']:.1f}" if entry.get("memory") is not None else "",
     }
-    parts = ["## Solvers, sparse X, activations", comparison(ours, ["x MLPClassifier"], "what", words=words)]
+    parts = ["## Solvers, sparse X, options", comparison(ours, ["x MLPClassifier"], "what", words=words)]
     for name, entry in entries.items():
         if name not in ours:
-            parts.append(table([name, "ms", "of ReLU's time"], activation_rows(entry["seconds"])))
+            first = next(iter(entry["seconds"]))
+            parts.append(table([name, "ms", f"of the time with {first}"], value_rows(entry["seconds"], first)))
     return "\n\n".join(parts)
 
 
-def activation_rows(seconds):
+def value_rows(seconds, first):
     for name, times in seconds.items():
-        shares = [a / b for a, b in zip(times, seconds["relu"], strict=True)]
+        shares = [a / b for a, b in zip(times, seconds[first], strict=True)]
         yield [name, spread([1e3 * s for s in times], "{:.2f}"), spread(shares, "{:.2f}")]

@@ -31,9 +31,8 @@ def clusters(n_samples, n_features, dtype):
 
 def fitted(X, y, n_hidden, epochs, **parameters):
     """Fit for exactly so many epochs."""
-    model = ShallowNetClassifier(
-        n_hidden, max_iter=epochs, tol=0, n_iter_no_change=np.inf, random_state=0, **parameters
-    )
+    usual = {"max_iter": epochs, "tol": 0, "n_iter_no_change": np.inf, "random_state": 0}
+    model = ShallowNetClassifier(n_hidden, **usual | parameters)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(X, y)

@@ -94,6 +94,20 @@ class OverActivation:
         fitted(self.X, self.y, 100, 10, activation=activation)
 
 
+class OverRandomState:
+    """The default draws from NumPy's global random state, which is to take no longer."""
+
+    params = [[0, None]]
+    param_names = ["random_state"]
+
+    def setup(self, random_state):
+        self.X, self.y = clusters(50_000, 28, "float32")
+        self.time_ten_epochs(random_state)
+
+    def time_ten_epochs(self, random_state):
+        fitted(self.X, self.y, 32, 10, random_state=random_state)
+
+
 class Threads:
     """Ten epochs of large steps by one thread and by two, also while two other processes keep the CPUs busy."""
 
