@@ -3,7 +3,8 @@
 A peer is made for a problem and a number of threads, and then, off the clock, converts the examples to its own
 kind of array. ``fit(epochs)`` trains a new network and returns its weights as NumPy arrays: W1 (n_features,
 n_hidden), b1, W2 (n_hidden, n_outputs), b2. All start from the same initial weights, shuffle the examples in each
-epoch, keep each epoch's loss, and never stop early. ``obstacle`` says why a peer cannot take part, or "".
+epoch (torch and JAX not where they make one batch, as nobody would), keep each epoch's loss, and never stop early.
+``obstacle`` says why a peer cannot take part, or "".
 """
 
 import math
@@ -126,9 +127,9 @@ class Torch(_Peer):
         loss_of = self.loss_of(model)
         loss_curve = []
         for _ in range(epochs):
-            order = torch.randperm(shape.n_samples)
             epoch_loss = torch.zeros((), dtype=self.X.dtype)
             # one gather an epoch and views of it: faster than a gather for each batch
+            order = slice(None) if shape.full_batch else torch.randperm(shape.n_samples)
             X_batches = self.X[order].split(shape.batch_size)
             y_batches = self.y[order].split(shape.batch_size)
             for X, y in zip(X_batches, y_batches, strict=True):
@@ -182,7 +183,7 @@ class Jax(_Peer):
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_enable_x64", problem.X.dtype == np.float64)
         self.jax = jax
-        self.n_samples = problem.shape.n_samples
+        self.shape = problem.shape
         self.initial = initial_weights(problem)
         self.X = jax.numpy.asarray(problem.X)
         self.y = jax.numpy.asarray(problem.y)
@@ -197,14 +198,17 @@ class Jax(_Peer):
         loss_curve = []
         for _ in range(epochs):
             # drawn by NumPy: jax.random.permutation sorts random numbers, which takes several times longer
-            order = rng.permutation(self.n_samples)
+            order = None if self.shape.full_batch else rng.permutation(self.shape.n_samples)
             state, loss = self.train_epoch(state, self.X, self.y, order)
-            loss_curve.append(float(loss) / self.n_samples)
+            loss_curve.append(float(loss) / self.shape.n_samples)
         return tuple(np.asarray(array) for array in state[0])
 
 
 def jax_epoch(jax, batch_size, n_outputs):
-    """Return a function that trains on all examples once: (state, X, y, order) -> (state, sum of the losses)."""
+    """Return a function that trains on all examples once: (state, X, y, order) -> (state, sum of the losses).
+
+    Without an order they make one batch.
+    """
     jnp = jax.numpy
 
     def batch_loss(weights, X, y):
@@ -228,6 +232,8 @@ def jax_epoch(jax, batch_size, n_outputs):
         return (weights, first, second, t), loss * len(X)
 
     def train_epoch(state, X, y, order):
+        if order is None:
+            return step(state, X, y)
         n_whole = len(order) // batch_size
         batches, rest = order[: n_whole * batch_size].reshape(n_whole, -1), order[n_whole * batch_size :]
         state, losses = jax.lax.scan(lambda state, batch: step(state, X[batch], y[batch]), state, batches)

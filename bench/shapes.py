@@ -39,6 +39,10 @@ class Shape:
         return 1 if self.n_classes == 2 else self.n_classes
 
     @property
+    def full_batch(self):
+        return self.batch_size >= self.n_samples
+
+    @property
     def operations(self):
         """Floating-point operations of an epoch, in the matrix products alone.
 

@@ -130,11 +130,13 @@ class NaiveClassifier:
             return self._minimize(X, Y, s, held_out)
         n = len(X)
         order = np.arange(n)
+        as_they_come = self._batch(n) == len(self.Y)  # all in one batch: dropout sees the order
         for self.n_iter_ in range(1, epochs + 1):
             order = shuffle(order, random_state=self.random) if self.shuffle else order
             self.steps.rule = self.steps.rule._replace(rate=self.rate)
+            taken = None if as_they_come else order
             self.weights, loss = naive.train_epoch(
-                self.model, self.weights, self.steps, X, Y, s, self._batch(n), order, self._keep
+                self.model, self.weights, self.steps, X, Y, s, self._batch(n), taken, self._keep
             )
             self.t_ += n
             self.loss_curve_.append(loss)

@@ -322,6 +322,13 @@ def test_random_state_none_is_numpys_global(drawn):
     assert_same_bits(model, small(random_state=7).fit(X, Y))
 
 
+@pytest.mark.parametrize("seed", [lambda: 7, lambda: np.random.RandomState(7)], ids=["int", "RandomState"])
+def test_one_batch_of_all_samples_is_taken_as_they_come(seed, drawn):
+    models = [small(batch_size="full", shuffle=shuffle, random_state=seed()).fit(X, Y) for shuffle in (True, False)]
+    assert_same_bits(*models)
+    assert_same_bits(models[0], small(batch_size="full", random_state=7).fit(X, Y))
+
+
 # --- persistence ----------------------------------------------------------------------------------------
 
 PREDICT_ELSEWHERE = """

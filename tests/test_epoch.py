@@ -25,6 +25,7 @@ from naive import Model, Rule
 
 from shallownet import _network, _workspace
 from shallownet.kernels import epoch
+from shallownet.kernels.plan import Plan
 
 OUTPUTS = [("logistic", 1), ("logistic", 3), ("softmax", 3)]
 FLOAT32, FLOAT64 = DTYPES
@@ -317,6 +318,36 @@ def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
         cut, calls = run(*places)
         assert calls > 3
         assert cut == whole
+
+
+def stays(net):
+    return bool(net._plan[Plan._fields.index("stays")])
+
+
+@pytest.mark.parametrize(("n", "threads"), [(40, 1), (150, 1), (150, 2), (150, 3), (700, 3)])
+def test_examples_that_stay_in_the_workspace_are_learned_from_again(n, threads, dtype):
+    task, model, rule = problem(n, 4, 10, 3, weighted=True), Model("tanh", alpha=0.1), Rule("adam", rate=0.01)
+
+    def run(*epochs):
+        net = network(task, model, rule, dtype)
+        attach(net, task, model, batch_size=n, n_threads=threads)
+        assert stays(net)
+        net.pace, losses = ScriptedPace((threads > 1, 10**9)), []
+        for most in epochs:
+            losses += net.train_epochs(most, None, None, rule.rate, len(losses))
+        assert net.pace.taken == [(threads > 1, most * n) for most in epochs]
+        return bits(weights_of(net), losses)
+
+    assert run(5) == run(2, 3) == run(1, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(("n", "rows", "batch_size"), [(150, None, 149), (150, 149, 149), (5000, None, 5000)])
+def test_examples_of_several_batches_or_too_many_do_not_stay(n, rows, batch_size):
+    task = problem(n, 28, 30, 3)
+    net = network(task, Model(), Rule(), FLOAT32)
+    X, y = task.X.astype(FLOAT32), task.Y.argmax(axis=1)[:, np.newaxis]
+    net.attach(X, y, None, rows and np.arange(rows), batch_size, 2)
+    assert not stays(net)
 
 
 @pytest.mark.parametrize("batch_size", [16, 50, 330])

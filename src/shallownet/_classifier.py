@@ -91,7 +91,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         The most epochs, for 'lbfgs' iterations.
 
     shuffle : bool, default=True
-        Whether each epoch takes the samples in a new order.
+        Whether each epoch takes the samples in a new order. All samples in one batch are taken as they come, as
+        their gradient is the same in any order.
 
     random_state : int, RandomState instance or None, default=None
         The source of the initial weights and of the order of samples. An int gives the same result in each call.

@@ -172,7 +172,8 @@ class Fit:
         """Return the order of the examples. A random state that was made of a number belongs to this call alone."""
         estimator = self.estimator
         private = isinstance(estimator.random_state, Integral)
-        return Order(self.network.n_samples, rows, self.random_state if estimator.shuffle else None, private)
+        drawn = estimator.shuffle and not (private and self.network.as_they_come)
+        return Order(self.network.n_samples, rows, self.random_state if drawn else None, private)
 
     def _minimize(self, held_out, hook):
         estimator = self.estimator

@@ -112,11 +112,12 @@ class Network:
             raise ValueError(f"A network of {s.features} features and {s.outputs} outputs does not fit the data.")
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
-        self.rows = rows
+        # the gradient of all examples is the same in any order, but for roundings
+        self.as_they_come = rows is None and batch_size == self.n_samples
         self._step, self._losses = 0, np.zeros((1, 2))
         self._X = X  # kept alive: the kernels know only its address
         lay_out = sparse_workspace if self.sparse else dense_workspace
-        self._workspace = lay_out(X, s, self.dtype, batch_size, n_threads)
+        self._workspace = lay_out(X, s, self.dtype, batch_size, n_threads, self.as_they_come)
         weighted = sample_weight is not None
         self._buffers = Buffers(
             theta=self.theta,
@@ -161,7 +162,7 @@ class Network:
         Parameters
         ----------
         order : ndarray of shape (n_samples,) of intp, or None for all rows as they come
-            The rows of X.
+            The rows of X; all rows in one batch are taken as they come anyway.
         rate : float
             The learning rate.
         step, seen : int
@@ -178,7 +179,7 @@ class Network:
         ----------
         most : int
         order : ndarray of shape (n_samples,) of intp, or None for all rows as they come
-            The rows of X.
+            The rows of X; all rows in one batch are taken as they come anyway.
         generator : ndarray or None
             The state of the generator that shuffles ``order`` before each epoch.
         rate, step, seen
@@ -191,7 +192,7 @@ class Network:
         """
         plan, settings, n = self._plan, self._constants, self.n_samples
         plan[_SEEN] = seen
-        plan[_ORDERED] = order is not None
+        plan[_ORDERED] = order is not None and not self.as_they_come
         plan[ORDER] = 0 if order is None else order.ctypes.data
         plan[GENERATOR] = 0 if generator is None else generator.ctypes.data
         settings[_RATE] = rate

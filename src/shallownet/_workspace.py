@@ -48,8 +48,11 @@ def shares_of(batch_size):
     return 2 if shares == 1 and batch_size >= SMALLEST_SHARE else shares
 
 
-def dense_workspace(X, sizes, dtype, batch_size, n_threads):
-    """Return the Workspace for dense X: each share of a batch has its gradient, each thread a workspace."""
+def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come=False):
+    """Return the Workspace for dense X: each share of a batch has its gradient, each thread a workspace.
+
+    Where the batch is all rows ``as_they_come`` and they are few, each share has a workspace, in which they stay.
+    """
     lanes = REGISTER_BYTES // dtype.itemsize
     shares = shares_of(batch_size)
     row = sizes.feature_rows + 2 * sizes.panels * lanes + sizes.output_rows
@@ -57,7 +60,9 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     # a share in more blocks reads and writes its gradient more often
     fitting = WORKSPACE_BYTES + sizes.size * dtype.itemsize // 2
     rows = _rows(fitting // (row * dtype.itemsize), share)
+    stays = as_they_come and rows >= share and shares * rows * row * dtype.itemsize <= WORKSPACE_BYTES
     parts = min(n_threads, shares)
+    workspaces = shares if stays else parts
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
     gradients, gradient_gap = _apart(shares, {"gradient": sizes.size}, dtype)
     lengths = {
@@ -65,8 +70,8 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
         **_of_examples(sizes, rows, lanes),
         "strip": sizes.strip * lanes,  # or nothing: last, so that no other begins at its address
     }
-    own, apart = _apart(parts, lengths, dtype)
-    for part in range(parts):
+    own, apart = _apart(workspaces, lengths, dtype)
+    for part in range(workspaces):
         start = part * apart + sizes.features
         own["x"][start : start + rows * sizes.feature_rows : sizes.feature_rows] = 1
     team = zeros((1 + parts + shares) * LINE, np.int64)
@@ -82,6 +87,7 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
         "block": shares * _part_of(share, rows),
         "rows": rows,
         "apart": apart,
+        "stays": stays,
         "gradient_gap": gradient_gap,
         "units": units,
         "x_address": X.ctypes.data,
@@ -94,7 +100,7 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads):
     return Workspace(buffers, plan, parts, team)
 
 
-def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
+def sparse_workspace(X, sizes, dtype, batch_size, n_threads, _):
     """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part."""
     lanes = REGISTER_BYTES // dtype.itemsize
     row = 2 * sizes.panels * lanes + sizes.output_rows
@@ -117,6 +123,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads):
         "block": _part_of(batch_size, rows),
         "rows": rows,
         "apart": 0,
+        "stays": False,
         "gradient_gap": 0,
         "units": units,
         "x_address": X.data.ctypes.data,

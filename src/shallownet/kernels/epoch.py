@@ -106,8 +106,8 @@ def weight_of_batch(position, count, order, buffers, plan):
 
 @kernel
 def of_share(share, update, thread, buffers, sizes, plan):
-    """Return the buffers as one share of the batch sees them in the workspace of one thread."""
-    mine = thread * plan.apart
+    """Return the buffers as one share of the batch sees them in its own workspace, or in that of one thread."""
+    mine = (share if plan.stays else thread) * plan.apart
     return Buffers(
         buffers.theta,
         buffers.first,
@@ -130,12 +130,12 @@ def of_share(share, update, thread, buffers, sizes, plan):
 
 
 @kernel
-def do_share(share, thread, update, place, seen, count, fresh, order, buffers, sizes, plan, settings):
-    """Do one share of ``count`` examples from a place of the order in the workspace of one thread."""
+def do_share(share, thread, update, place, seen, count, fresh, copied, order, buffers, sizes, plan, settings):
+    """Do one share of ``count`` examples from a place of the order, which are in its workspace if ``copied``."""
     mine = of_share(share, update, thread, buffers, sizes, plan)
     start = share * count // plan.shares
     stop = (share + 1) * count // plan.shares
-    propagate(place + start, seen, stop - start, order, mine, sizes, plan, settings)
+    propagate(place + start, seen, stop - start, copied, order, mine, sizes, plan, settings)
     add_gradient(stop - start, fresh, mine, sizes, plan)
     before = 0.0 if fresh else mine.share_losses[0]
     mine.share_losses[0] = before + sum_of(mine.losses, ZERO, stop - start)
@@ -143,7 +143,7 @@ def do_share(share, thread, update, place, seen, count, fresh, order, buffers, s
 
 @kernel
 def examples_phase(
-    thread, threads, phase, tasks, update, place, seen, count, fresh, last, notes,
+    thread, threads, phase, tasks, update, place, seen, count, fresh, copied, last, notes,
     crew, order, buffers, sizes, plan, settings,
 ):  # fmt: skip
     """Do the shares of ``count`` examples that no other thread has claimed, one's own first.
@@ -159,7 +159,7 @@ def examples_phase(
         if team.claim(crew, threads, share, phase):
             if share == 0:
                 note_loss(last, notes, buffers, plan, settings)
-            do_share(share, thread, update, place, seen, count, fresh, order, buffers, sizes, plan, settings)
+            do_share(share, thread, update, place, seen, count, fresh, copied, order, buffers, sizes, plan, settings)
             team.done(crew, thread, threads)
 
 
@@ -188,11 +188,13 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     phase, tasks, waits = ZERO, ZERO, ZERO  # so far
     skipped = plan.skipped
     last = Update(ZERO, ZERO, ZERO, 1.0)  # the one whose loss is still to be noted
+    first = begin // n
     while begin < end and not team.ended(crew, threads, phase):
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
         count = min(plan.block, start + size - place)
+        copied = plan.stays != 0 and epoch > first
         update = step + epoch * steps + start // batch + 1 - skipped
         if place == 0 and plan.generator != 0:
             phase, tasks = phase + 1, tasks + 1
@@ -203,8 +205,8 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
 
         phase, tasks = phase + 1, tasks + plan.shares
         examples_phase(
-            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, place == start, last, notes,
-            crew, order, buffers, sizes, plan, settings,
+            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, place == start, copied, last,
+            notes, crew, order, buffers, sizes, plan, settings,
         )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
         last, begin = Update(ZERO, ZERO, ZERO, 1.0), begin + count

@@ -150,25 +150,26 @@ def end_of_run(start, count):
 
 
 @kernel
-def propagate(position, seen, count, order, buffers, sizes, plan, settings):
+def propagate(position, seen, count, copied, order, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order.
 
-    ``seen`` is the number of examples in the epochs before.
+    ``seen`` is the number of examples in the epochs before; ``copied`` says that these are in the workspace.
     """
     start = ZERO
     while start < count:
         stop = end_of_run(start, count)
-        copy_rows(position, start, stop, order, buffers, sizes, plan)
+        if not copied:
+            copy_rows(position, start, stop, order, buffers, sizes, plan)
+            copy_targets(position, start, stop, order, buffers, plan)
         hidden_product(start, stop, buffers, sizes, plan)
-        finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings)
+        finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
         start = stop
 
 
 @kernel
-def finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings):
+def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
     """Go on from z1 to the deltas and losses of the examples start..stop. INOUT buffers."""
     lanes = lane_count(buffers.theta)
-    copy_targets(position, start, stop, order, buffers, plan)
     activate_units(start, stop, buffers, sizes, plan, settings.slope)
     if settings.dropout > 0.0:
         drop_units(seen + position, start, stop, buffers, sizes, plan, settings.dropout)

@@ -23,7 +23,7 @@ class Buffers(NamedTuple):
     belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0. ``strip`` is where
     each thread sums the gradient of a last panel whose registers are shared.
 
-    It and the others are the workspace of each thread, ``apart`` from that of the next, for ``rows`` examples: x
+    It and the others are the workspace of each thread or share, ``apart`` from the next, for ``rows`` examples: x
     [t][feature_rows], and what is read behind its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and
     losses [t]; zero at first, but for the ones in x.
     """
@@ -52,12 +52,13 @@ class Plan(NamedTuple):
 
     Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; examples
     in a ``block``, the most that are in the workspaces at once; ``rows`` of a workspace, a multiple of TILE; how
-    many numbers it is ``apart`` from the next thread's, how many a share's gradient is from the next one's; the
-    units of rows in ``squares``; whether examples have weights and an order other than that of the rows; and the
-    data: X by address and strides in bytes, the order by address; the addresses of the generator that shuffles the
-    order before each epoch (0: nothing does) and of the team of threads; for dropout the examples seen before the
-    call's first epoch and the key of the random numbers; and the batches without weight before this call, which do
-    not count as updates.
+    many numbers it is ``apart`` from the next one; whether it is that of a share, whose examples stay in it from
+    epoch to epoch, or that of a thread; how many numbers a share's gradient is from the next one's; the units of
+    rows in ``squares``; whether examples have weights and an order other than that of the rows; and the data: X by
+    address and strides in bytes, the order by address; the addresses of the generator that shuffles the order
+    before each epoch (0: nothing does) and of the team of threads; for dropout the examples seen before the call's
+    first epoch and the key of the random numbers; and the batches without weight before this call, which do not
+    count as updates.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
@@ -71,6 +72,7 @@ class Plan(NamedTuple):
     block: int
     rows: int
     apart: int
+    stays: int
     gradient_gap: int
     units: int
     weighted: int

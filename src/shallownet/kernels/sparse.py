@@ -9,7 +9,7 @@ Letters as in ``examples``; e counts nonzeros. ``x`` of the buffers holds the so
 
 from .blocks import add_products, load_block, store_block
 from .compiling import ONE, ZERO, by_type, kernel
-from .examples import finish_tile, row_of
+from .examples import copy_targets, finish_tile, row_of
 from .lanes import lane_count, load, pointer_at, shifted, splat, store
 from .plan import TILE
 from .updates import update
@@ -78,7 +78,8 @@ def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, 
         start = tile * TILE
         stop = min(count, start + TILE)
         sparse_hidden_product(position, start, stop, order, buffers, sizes, plan)
-        finish_tile(position, seen, start, stop, order, buffers, sizes, plan, settings)
+        copy_targets(position, start, stop, order, buffers, plan)
+        finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
 
 
 @kernel
