@@ -151,9 +151,11 @@ class Parameters(BaseEstimator):
         A whole number or a long double may lie within its bounds and yet round to a float outside.
         """
         super()._validate_params()
-        floats = {name for name, allowed in self._parameter_constraints.items() if any(map(_is_of_floats, allowed))}
-        parameters = self.get_params(deep=False)
-        rounded = {name: _as_float(parameters[name]) if name in floats else parameters[name] for name in parameters}
+        rounded = {
+            name: _as_float(value)
+            for name, allowed in self._parameter_constraints.items()
+            if type(value := getattr(self, name)) is not float and any(map(_is_of_floats, allowed))
+        }
         validate_parameter_constraints(self._parameter_constraints, rounded, type(self).__name__)
 
     def _n_hidden(self):

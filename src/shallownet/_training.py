@@ -213,9 +213,10 @@ class Training:
         course.t += len(losses) * self.network.n_samples
         if not self.early_stopping:
             best, stalled, tol = course.best_loss, course.stalled, self.tol
-            for loss in losses:
+            for loss in losses:  # there may be an epoch each microsecond
                 stalled = stalled + 1 if loss > best - tol else 0
-                best = min(best, loss)
+                if loss < best:
+                    best = loss
             course.best_loss, course.stalled = best, stalled
         if self.verbose:
             for n_iter, loss in enumerate(losses, course.n_iter - len(losses) + 1):
