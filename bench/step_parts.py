@@ -28,8 +28,8 @@ from shallownet.kernels.shuffling import shuffle
 from shallownet.kernels.updates import ADAM
 from shallownet.kernels.weights import add_gradient, update_weights
 
-# in the order of a step; each is timed as what it adds to those before
-PREFIX = [
+# in the order of a step
+PARTS = [
     "copy of rows",
     "hidden product",
     "activation",
@@ -38,13 +38,16 @@ PREFIX = [
     "delta",
     "gradient",
 ]
-COPY, HIDDEN, ACTIVATION, OUTPUT, LOSS, DELTA, GRADIENT = range(len(PREFIX))
+COPY, HIDDEN, ACTIVATION, OUTPUT, LOSS, DELTA, GRADIENT = range(len(PARTS))
+# Each part is timed as what it adds to those before in its row, which finds what they need where the last run left it:
+# the small parts would be lost in the scatter of the large ones.
+ROWS = [range(COPY, ACTIVATION), range(ACTIVATION, GRADIENT), range(GRADIENT, len(PARTS))]
 SETTINGS = Settings(0.0, 1e-4, 0.0, 0.9, 0.999, 1e-8, 1e-7, 0.0, 0.0)
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def run_until(last, n, count, addresses, sizes, plan, settings, like, repetitions):
-    """Run a share of ``count`` examples up to the part ``last``, at one place of the order after the other."""
+def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, repetitions):
+    """Run the parts first..last of a share of ``count`` examples, at one place of the order after the other."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
     mine = epoch.of_share(0, 1, 0, buffers, sizes, plan)
@@ -54,25 +57,26 @@ def run_until(last, n, count, addresses, sizes, plan, settings, like, repetition
         start = 0
         while start < count:
             stop = end_of_run(start, count)
-            copy_rows(position, start, stop, order, mine, sizes, plan)
-            if last >= HIDDEN:
+            if first <= COPY:
+                copy_rows(position, start, stop, order, mine, sizes, plan)
+            if first <= HIDDEN <= last:
                 hidden_product(start, stop, mine, sizes, plan)
-            if last >= ACTIVATION:
+            if first <= ACTIVATION <= last:
                 activate_units(start, stop, mine, sizes, plan, settings.slope)
-            if last >= OUTPUT:
+            if first <= OUTPUT <= last:
                 output_layer(
                     mine.a1, start, stop, plan.rows * lanes,
                     mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
                     sizes.outputs, mine.z2, plan.rows,
                 )  # fmt: skip
-            if last >= LOSS:
+            if first <= LOSS <= last:
                 copy_targets(position, start, stop, order, mine, plan)
                 probabilities(plan.output, mine.z2, plan.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
                 cross_entropy(
                     plan.output, mine.z2, plan.rows, sizes.outputs,
                     mine.y, mine.weight, mine.losses, settings.clip, settings.smoothing, start, stop,
                 )  # fmt: skip
-            if last >= DELTA:
+            if first <= DELTA <= last:
                 multiply(
                     mine.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
                     mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
@@ -122,8 +126,10 @@ class Parts:
         count = min(shape.batch_size // names.shares, names.rows)  # a long share is done in several blocks
         packed = network._addresses, network._sizes, plan, network._constants, network.theta
         blocks = shape.batch_size / count
-        ends = [best_seconds(run_until, last, shape.n_samples, count, *packed) * blocks for last in range(len(PREFIX))]
-        parts = dict(zip(PREFIX, np.diff(ends, prepend=0.0).tolist(), strict=True))
+        parts = {}
+        for row in ROWS:
+            ends = [best_seconds(run_parts, row[0], last, shape.n_samples, count, *packed) * blocks for last in row]
+            parts |= zip([PARTS[part] for part in row], np.diff(ends, prepend=0.0).tolist(), strict=True)
         parts["update"] = best_seconds(run_update, shape.batch_size, *packed)
         parts["shuffling"] = best_seconds(run_shuffle, shape.n_samples, network._sizes, plan) / self.steps
         return parts
