@@ -52,8 +52,8 @@ def distance():
     return round_trip()
 
 
-def alternate(runs, rounds):
-    """Time each of the named runs once a round, in an order that rotates.
+def alternate(runs, rounds, timed=seconds_of):
+    """Time each of the named runs once a round, in an order that rotates; ``timed`` returns the seconds of a run.
 
     Rounds in which other processes were busy are repeated, up to as many again while there is time, and the
     quietest are kept: the choice looks at the load of the machine and never at the figures.
@@ -73,7 +73,7 @@ def alternate(runs, rounds):
         turn, load = i % len(names), OthersLoad()
         seconds, trips, before = {}, {}, distance()
         for name in names[turn:] + names[:turn]:
-            seconds[name], after = seconds_of(runs[name]), distance()
+            seconds[name], after = timed(runs[name]), distance()
             trips[name], before = None if None in (before, after) else max(before, after), after
         measured.append((load.cpus(), seconds, trips))
         if sum(not others or others < QUIET for others, *_ in measured) == rounds:
@@ -86,9 +86,9 @@ def alternate(runs, rounds):
     }
 
 
-def contest(runs, rounds, units=1):
+def contest(runs, rounds, units=1, timed=seconds_of):
     """Return the entry of an alternation, with the seconds of one of ``units``, a number or one by name."""
-    entry = alternate(runs, rounds)
+    entry = alternate(runs, rounds, timed)
     each = units if isinstance(units, dict) else dict.fromkeys(runs, units)
     return entry | {"seconds": {name: [s / each[name] for s in entry["seconds"][name]] for name in runs}}
 
