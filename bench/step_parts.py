@@ -8,7 +8,7 @@ from limits import best_seconds
 from peers import initial_weights
 
 from shallownet._network import Network
-from shallownet._order import KERNELS_PAY, Order
+from shallownet._order import Order
 from shallownet._training import Training
 from shallownet.kernels import epoch
 from shallownet.kernels.activations import ACTIVATIONS
@@ -42,6 +42,7 @@ COPY, HIDDEN, ACTIVATION, OUTPUT, LOSS, DELTA, GRADIENT = range(len(PARTS))
 # Each part is timed as what it adds to those before in its row, which finds what they need where the last run left it:
 # the small parts would be lost in the scatter of the large ones.
 ROWS = [range(COPY, ACTIVATION), range(ACTIVATION, GRADIENT), range(GRADIENT, len(PARTS))]
+MANY_EPOCHS = 10**6
 SETTINGS = Settings(0.0, 1e-4, 0.0, 0.9, 0.999, 1e-8, 1e-7, 0.0, 0.0)
 
 
@@ -113,7 +114,7 @@ class Parts:
         self.network = Network(weights[::2], weights[1::2], ACTIVATIONS["relu"], output, ADAM, SETTINGS)
         self.network.attach(problem.X, problem.y[:, None].astype(dtype), None, None, shape.batch_size, 1)
         self.order = Order(shape.n_samples, None, np.random.RandomState(0))
-        self.order.lend(KERNELS_PAY)
+        self.order.lend(MANY_EPOCHS)
         self.problem, self.sizes = problem, sizes
 
     def seconds(self):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from _thread import interrupt_main
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -306,10 +307,11 @@ def drawn(request, monkeypatch):
 
 
 def test_random_state_instance_goes_on(drawn):
-    random_state = np.random.RandomState(7)
-    first = small(random_state=random_state).fit(X, Y)
-    second = small(random_state=random_state).fit(X, Y)
-    assert not np.array_equal(first.coefs_[0], second.coefs_[0])
+    random_state, expected = np.random.RandomState(7), np.random.RandomState(7)
+    model = small(random_state=random_state).fit(X, Y)
+    assert_same_bits(model, small(random_state=expected).fit(X, Y))
+    assert random_state.randint(2**31) == expected.randint(2**31)
+    assert not np.array_equal(model.coefs_[0], small(random_state=random_state).fit(X, Y).coefs_[0])
 
 
 def test_random_state_none_is_numpys_global(drawn):
@@ -320,6 +322,16 @@ def test_random_state_none_is_numpys_global(drawn):
     finally:
         np.random.set_state(before)
     assert_same_bits(model, small(random_state=7).fit(X, Y))
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)], ids=["None", "RandomState"])
+def test_fits_in_threads_learn_in_different_orders(random_state):
+    init = small().fit(X, Y)
+    options = {"init": (init.coefs_, init.intercepts_), "batch_size": 16, "max_iter": 200}
+    models = [small(random_state=random_state, **options) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda model: model.fit(X, Y), models))
+    assert len({model.coefs_[0].tobytes() for model in models}) == 4
 
 
 @pytest.mark.parametrize("seed", [lambda: 7, lambda: np.random.RandomState(7)], ids=["int", "RandomState"])

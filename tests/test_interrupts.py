@@ -152,6 +152,22 @@ def test_the_model_is_that_of_the_last_complete_update(batch, monkeypatch):
     assert model._steps == reference._steps
 
 
+def test_the_random_state_is_that_of_the_shuffles_that_were_made(monkeypatch):
+    random_state, expected = np.random.RandomState(0), np.random.RandomState(0)
+    model = ShallowNetClassifier(20, max_iter=10**6, tol=0, n_iter_no_change=np.inf, random_state=random_state)
+    with pytest.warns(UserWarning, match="Training interrupted by user"), Interruption(monkeypatch, 4):
+        model.fit(X[:1000], Y[:1000])
+    ShallowNetClassifier(20, max_iter=1, random_state=expected).fit(X[:1000], Y[:1000])
+    for _ in range(model.n_iter_ - 1):
+        expected.shuffle(np.arange(1000))
+    after_whole_epochs = expected.randint(2**31)
+    expected = np.random.RandomState(0)
+    ShallowNetClassifier(20, max_iter=1, random_state=expected).fit(X[:1000], Y[:1000])
+    for _ in range(model.n_iter_):
+        expected.shuffle(np.arange(1000))
+    assert random_state.randint(2**31) in (after_whole_epochs, expected.randint(2**31))
+
+
 class ScriptedValidation:
     """Gives losses and scores that rise and fall."""
 
@@ -174,17 +190,18 @@ class WatchedNetwork(ScriptedNetwork):
 
 
 def interrupted_at(line, early_stopping, watched):
-    """Train with an interrupt before the line-th line that the room of training runs; return the course or None."""
+    """Train with an interrupt before the line-th line that training or its order runs; return the course or None."""
     left = line
     network = WatchedNetwork([5.0, 4.0, 4.5, 3.0, 2.0], at_once=1 if watched else 3)
-    order = Order(network.n_samples, None, np.random.RandomState(0))
+    random_state = np.random.RandomState(0)
+    order = Order(network.n_samples, None, random_state)
     options = {"max_iter": 5, "tol": 0.0, "n_iter_no_change": 9, "early_stopping": early_stopping}
     validation = ScriptedValidation() if watched else None
     training = Training(network, LearningRate("constant", 0.1, 0.5), order, Course(), validation=validation, **options)
 
     def trace(frame, event, argument):
         nonlocal left
-        if frame.f_code.co_filename != _training.__file__:
+        if frame.f_code.co_filename not in (_training.__file__, _order.__file__):
             return None
         if event == "line":
             left -= 1
@@ -200,6 +217,8 @@ def interrupted_at(line, early_stopping, watched):
         return None  # before training began or after it had ended
     finally:
         sys.settrace(before)
+        # this network shuffles nothing
+        assert random_state.randint(2**31) == np.random.RandomState(0).randint(2**31)
     return training.course if left <= 0 else "not reached"
 
 

@@ -6,7 +6,9 @@ from harness import shuffled_by_kernel
 from numpy.testing import assert_array_equal
 from sklearn.utils import shuffle
 
-from shallownet._order import KERNELS_PAY, Order
+from shallownet._order import EPOCH_DRAWS, KERNELS_PAY, Order
+
+MANY = 10**6  # epochs
 
 
 def state_of(random_state):
@@ -21,7 +23,7 @@ def assert_same_state(random_state, expected):
 
 def lent(n, random_state, **options):
     order = Order(n, None, random_state, **options)
-    order.lend(KERNELS_PAY)
+    order.lend(MANY)
     return order
 
 
@@ -51,22 +53,53 @@ def test_a_private_random_state_is_left_alone():
     assert_same_state(random_state, np.random.RandomState(7))
 
 
-def test_what_another_thread_draws_meanwhile_is_not_drawn_again():
-    random_state, expected = np.random.RandomState(7), np.random.RandomState(7)
-    order = lent(50, random_state)
-    for each in (random_state, expected):
-        each.uniform(size=1000)
+def test_others_draw_other_numbers_meanwhile():
+    random_state = np.random.RandomState(7)
+    random_state.standard_normal()
+    order, another = lent(50, random_state), lent(50, random_state)
+    assert not np.array_equal(order.generator, another.generator)
+    drawn, elsewhere = random_state.randint(2**31, size=4), random_state.standard_normal()
     shuffled_by_kernel(order.rows, order.generator)
+    shuffled_by_kernel(another.rows, another.generator)
+    assert not np.array_equal(order.rows, another.rows)
     order.give_back()
+    another.give_back()
+    after = random_state.randint(2**31, size=4)
+    assert not set(drawn) & set(after)
+    assert not set(drawn) & set(np.random.RandomState(7).randint(2**31, size=2000))
+    assert elsewhere != random_state.standard_normal()
+
+
+@pytest.mark.parametrize("draw", ["randint", "standard_normal"])
+def test_a_state_that_others_have_drawn_from_is_left_to_them(draw):
+    random_state = np.random.RandomState(7)
+    order = lent(50, random_state)
+    {"randint": lambda: random_state.randint(9), "standard_normal": random_state.standard_normal}[draw]()
+    before = random_state.get_state(legacy=False)
+    order.give_back()
+    expected = np.random.RandomState()
+    expected.set_state(before)
     assert_same_state(random_state, expected)
 
 
-def test_few_draws_are_left_to_numpy():
+def test_it_is_given_back_once():
+    random_state = np.random.RandomState(7)
+    order = lent(50, random_state)
+    order.give_back()
+    random_state.randint(9)
+    order.give_back()
+    expected = np.random.RandomState(7)
+    expected.randint(9)
+    assert_same_state(random_state, expected)
+
+
+def test_few_draws_in_few_epochs_are_left_to_numpy():
     order = Order(10, None, np.random.RandomState(0))
-    order.lend(KERNELS_PAY // 10 - 1)
+    epochs = -(-KERNELS_PAY // (EPOCH_DRAWS + 10))
+    order.lend(epochs - 1)
     assert order.generator is None
     assert not order.runs_ahead
-    order.lend(KERNELS_PAY // 10)
+    order.lend(epochs)
     assert order.runs_ahead
 
 
@@ -91,7 +124,7 @@ def test_nothing_to_shuffle():
     assert Order(4, None).rows is None
     rows = np.array([1, 2])
     order = Order(2, rows)
-    order.lend(KERNELS_PAY)
+    order.lend(MANY)
     assert order.rows is rows
     assert order.generator is None
     assert order.runs_ahead

@@ -216,11 +216,17 @@ def test_first_weights(data, activation, dtype):
 
 @pytest.mark.parametrize("max_iter", [3, 100], ids="max_iter={}".format)  # numbers of draws for NumPy and for kernels
 @pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in order"])
-def test_random_state_is_drawn_from_alike(shuffle, max_iter):
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_size": 33}, {"early_stopping": True, "n_iter_no_change": 100}], ids=str
+)
+def test_random_state_is_drawn_from_alike(options, shuffle, max_iter):
     X, y = load("iris")
-    after = []
+    models, after = [], []
     for estimator in (MLPClassifier, ShallowNetClassifier):
         random_state = np.random.RandomState(0)
-        estimator(5, shuffle=shuffle, max_iter=max_iter, random_state=random_state).fit(X, y)
-        after.append(random_state.randint(2**31, size=5))
+        random_state.standard_normal()  # NumPy keeps a second one for later
+        usual = {"shuffle": shuffle, "max_iter": max_iter, "random_state": random_state}
+        models.append(estimator(5, **usual, **options).fit(X, y))
+        after.append((random_state.standard_normal(), *random_state.randint(2**31, size=5)))
     assert_array_equal(*after)
+    assert_allclose(*(model.loss_curve_ for model in models), rtol=1e-9)

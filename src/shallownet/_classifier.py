@@ -91,7 +91,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         The most epochs, for 'lbfgs' iterations.
 
     shuffle : bool, default=True
-        Whether each epoch takes the samples in a new order. All samples in one batch are taken as they come, as
+        Whether each epoch takes the samples in a new order. All rows of X in one batch are taken as they come, as
         their gradient is the same in any order.
 
     random_state : int, RandomState instance or None, default=None

@@ -172,6 +172,7 @@ class Fit:
         """Return the order of the examples. A random state that was made of a number belongs to this call alone."""
         estimator = self.estimator
         private = isinstance(estimator.random_state, Integral)
+        # where the order does not matter, it is drawn for those who draw after it, as MLPClassifier draws it
         drawn = estimator.shuffle and not (private and self.network.as_they_come)
         return Order(self.network.n_samples, rows, self.random_state if drawn else None, private)
 

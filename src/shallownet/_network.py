@@ -112,7 +112,7 @@ class Network:
             raise ValueError(f"A network of {s.features} features and {s.outputs} outputs does not fit the data.")
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
-        # the gradient of all examples is the same in any order, but for roundings
+        # all rows of X in one batch: their gradient is the same in any order, but for roundings
         self.as_they_come = rows is None and batch_size == self.n_samples
         self._step, self._losses = 0, np.zeros((1, 2))
         self._X = X  # kept alive: the kernels know only its address

@@ -1,10 +1,13 @@
 """The order of the examples, which is shuffled before each epoch as MLPClassifier shuffles it."""
 
+from typing import Any
+
 import numpy as np
 
 from .kernels.shuffling import PLACE, WORDS, tempered
 
 KERNELS_PAY = 10_000  # draws; for fewer, handing the generator to the kernels takes longer than they save
+EPOCH_DRAWS = 1_000  # that take as long as the return to Python for an epoch's order
 
 
 class Order:
@@ -26,11 +29,14 @@ class Order:
         None if they are all rows as they come.
     generator : ndarray or None
         The state of the generator with which the kernels shuffle ``rows``, None if they do not.
+    private : bool
     """
 
     def __init__(self, n_samples, rows, random_state=None, private=False):
         self.rows, self.generator, self.private = rows, None, private
-        self._random_state = random_state
+        self._random_state: Any = random_state
+        self._lent: Any = None
+        self._parked: Any = None
         if random_state is not None:
             self.rows = np.arange(n_samples) if rows is None else rows.copy()
 
@@ -45,20 +51,43 @@ class Order:
             self._random_state.shuffle(self.rows)
 
     def lend(self, epochs):
-        """Let the kernels draw, from now to ``give_back``, if they can and that pays for so many epochs."""
-        if self._random_state is None or epochs * len(self.rows) < KERNELS_PAY:
+        """Let the kernels draw, from now to ``give_back``, if they can and that pays for so many epochs.
+
+        Whoever draws from the random state meanwhile, as another fit in another thread, gets other numbers.
+        """
+        if self._random_state is None or epochs * (EPOCH_DRAWS + len(self.rows)) < KERNELS_PAY:
             return
-        self._lent = self._random_state.get_state(legacy=False)
-        if self._lent["bit_generator"] == "MT19937":
+        with self._locked():
+            self._lent = self._random_state.get_state(legacy=False)
+            if self._lent["bit_generator"] != "MT19937":
+                return
             key = self._lent["state"]["key"].astype(np.int64)
             self.generator = np.concatenate([key, [self._lent["state"]["pos"]], tempered(key)])
+            if not self.private:
+                self._random_state.seed(self._random_state.randint(2**32, dtype=np.uint64))
+                self._parked = self._random_state.get_state(legacy=False)
 
     def give_back(self):
-        """Leave the random state as if it had drawn by itself, unless another thread has drawn meanwhile."""
-        if self.private or self.generator is None:
+        """Leave the random state as if it had drawn by itself, or as it is if others have drawn from it meanwhile.
+
+        It may be called again, as after an interrupt.
+        """
+        if self.generator is None:
             return
-        key, place = self.generator[:WORDS].astype(np.uint32), int(self.generator[PLACE])
+        if not self.private:
+            key, place = self.generator[:WORDS].astype(np.uint32), int(self.generator[PLACE])
+            with self._locked():
+                if self._parked is None or _same(self._parked, self._random_state.get_state(legacy=False)):
+                    self._random_state.set_state(self._lent | {"state": {"key": key, "pos": place}})
         self.generator = None
-        now, lent = (state["state"] for state in (self._random_state.get_state(legacy=False), self._lent))
-        if now["pos"] == lent["pos"] and np.array_equal(now["key"], lent["key"]):
-            self._random_state.set_state(self._lent | {"state": {"key": key, "pos": place}})
+
+    def _locked(self):
+        """Return the lock with which NumPy keeps threads from drawing at the same time."""
+        return self._random_state._bit_generator.lock
+
+
+def _same(state, other):
+    """Return whether two states of RandomState draw the same."""
+    return all(np.array_equal(state["state"][name], other["state"][name]) for name in state["state"]) and all(
+        state[name] == other[name] for name in ("has_gauss", "gauss")
+    )

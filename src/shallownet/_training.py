@@ -135,9 +135,9 @@ class Training:
         course, network = self.course, self.network
         course.n_iter = 0
         before, goes_on, self._noted = 0, True, course.noted()
-        if self.order.private or not self._calls_others():
-            self.order.lend(1 if self.incremental else self.max_iter)
         try:
+            if self.order.private or not self._calls_others():
+                self.order.lend(1 if self.incremental else self.max_iter)
             while goes_on:
                 self._noted = course.noted()
                 network.forget_losses()
@@ -153,6 +153,7 @@ class Training:
                 )
                 course.steps = network.updates
                 goes_on = self._goes_on_after(losses)
+            self.order.give_back()
         except KeyboardInterrupt:
             course.back_to(self._noted)
             self._note_epochs_of_interrupted_call(before)

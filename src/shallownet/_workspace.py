@@ -48,7 +48,7 @@ def shares_of(batch_size):
     return 2 if shares == 1 and batch_size >= SMALLEST_SHARE else shares
 
 
-def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come=False):
+def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
     """Return the Workspace for dense X: each share of a batch has its gradient, each thread a workspace.
 
     Where the batch is all rows ``as_they_come`` and they are few, each share has a workspace, in which they stay.
@@ -100,8 +100,11 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come=False):
     return Workspace(buffers, plan, parts, team)
 
 
-def sparse_workspace(X, sizes, dtype, batch_size, n_threads, _):
-    """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part."""
+def sparse_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
+    """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part.
+
+    Its rows are never copied, so it makes no difference whether they are taken ``as_they_come``.
+    """
     lanes = REGISTER_BYTES // dtype.itemsize
     row = 2 * sizes.panels * lanes + sizes.output_rows
     rows = _rows(SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize), batch_size)
