@@ -436,8 +436,8 @@ def network(problem, model, rule, dtype):
             decay_2=rule.beta_2,
             epsilon=rule.epsilon,
             clip=model.clip or float(np.finfo(dtype).eps),
-            dropout=0.0,
-            smoothing=0.0,
+            dropout=model.dropout,
+            smoothing=model.smoothing,
         ),
     )
 

@@ -24,6 +24,7 @@ from harness import (
 from naive import Model, Rule
 
 from shallownet import _network, _workspace
+from shallownet._workspace import dense_workspace
 from shallownet.kernels import epoch
 from shallownet.kernels.plan import Plan
 
@@ -325,20 +326,24 @@ def stays(net):
 
 
 @pytest.mark.parametrize(("n", "threads"), [(40, 1), (150, 1), (150, 2), (150, 3), (700, 3)])
-def test_examples_that_stay_in_the_workspace_are_learned_from_again(n, threads, dtype):
-    task, model, rule = problem(n, 4, 10, 3, weighted=True), Model("tanh", alpha=0.1), Rule("adam", rate=0.01)
+@pytest.mark.parametrize("output", ["softmax", "logistic"])
+def test_examples_that_stay_in_the_workspace_are_learned_from_again(output, n, threads, dtype, monkeypatch):
+    task, rule = problem(n, 4, 10, 3, output, weighted=True), Rule("adam", rate=0.01)
+    model = Model("tanh", output, alpha=0.1, dropout=0.2)
 
-    def run(*epochs):
+    def run(*epochs, stay=True):
         net = network(task, model, rule, dtype)
+        if not stay:
+            monkeypatch.setattr(_network, "dense_workspace", lambda *sizes: dense_workspace(*sizes[:-1], False))
         attach(net, task, model, batch_size=n, n_threads=threads)
-        assert stays(net)
+        assert stays(net) == stay
         net.pace, losses = ScriptedPace((threads > 1, 10**9)), []
         for most in epochs:
-            losses += net.train_epochs(most, None, None, rule.rate, len(losses))
+            losses += net.train_epochs(most, None, None, rule.rate, len(losses), n * len(losses))
         assert net.pace.taken == [(threads > 1, most * n) for most in epochs]
         return bits(weights_of(net), losses)
 
-    assert run(5) == run(2, 3) == run(1, 1, 1, 1, 1)
+    assert run(5) == run(2, 3) == run(1, 1, 1, 1, 1) == run(5, stay=False)
 
 
 @pytest.mark.parametrize(("n", "rows", "batch_size"), [(150, None, 149), (150, 149, 149), (5000, None, 5000)])
