@@ -43,6 +43,7 @@ class Pace:
         self._may = may and operations * step >= SMALLEST_STEP
         self._kind = kind
         self._trusted = FIRST_RETRY_SECONDS
+        self._once_more = False  # whether the copy that is looked at has another call
         self.parallel = False  # whether the last call was
 
     def next_call(self, left):
@@ -55,12 +56,16 @@ class Pace:
             self._seconds[True] = self._seconds[False] / 2
         if len(self._seconds) == 1:
             return False, self._places(False, CALL_SECONDS, left)
+        if self._once_more:
+            self._once_more = False
+            return self.parallel, self._places(self.parallel, TRIAL_SECONDS, left)
         now = perf_counter()
         best = self._seconds[True] < self._seconds[False]
         other = not best
         if self._measured[best] >= 0 and now - self._measured[other] > self._trusted:
             if self._measured[other] >= 0:
                 self._trusted = min(2 * self._trusted, RETRY_SECONDS)
+            self._once_more = True  # in the first call its data may come from the caches of the other's CPUs
             return other, self._places(other, TRIAL_SECONDS, left)
         return best, self._places(best, CALL_SECONDS if self._measured[best] >= 0 else TRIAL_SECONDS, left)
 
