@@ -51,6 +51,40 @@ def functions_of(dispatcher):
     return [function for function in overload.library._final_module.functions if not function.is_declaration]
 
 
+def nothing():
+    pass
+
+
+def call_at(depth, function):
+    """Call a function so many levels further down."""
+    return call_at(depth - 1, function) if depth else function()
+
+
+def page_faults_of_calls():
+    """Return how many page faults a thousand calls cost at worst, on any of so many levels."""
+    resource = pytest.importorskip("resource")
+
+    def faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(1000):
+            nothing()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    return max(call_at(depth, faults) for depth in range(300))
+
+
+def test_on_no_level_of_a_compilation_does_a_call_ask_the_system_for_memory(monkeypatch):
+    compile_extra, faults = compiler.Compiler.compile_extra, []
+
+    def and_count(*arguments):
+        faults.append(page_faults_of_calls())
+        return compile_extra(*arguments)
+
+    monkeypatch.setattr(compiler.Compiler, "compile_extra", and_count)
+    compiled_anew()
+    assert max(faults) < 500
+
+
 def test_kernels_have_no_machine_code_of_their_own():
     assert machine_code_of(compiled_anew())
     assert not machine_code_of(sum_of_squares)
