@@ -365,6 +365,33 @@ def test_too_few_classes_in_partial_fit(classes):
         small().partial_fit(X, np.full(len(X), 4), classes=classes)
 
 
+NAMES = np.array(["a", "b", "c"])[Y]
+UNKNOWN = {
+    "a number above": (Y, np.where(Y == 2, 7, Y), "[7]"),
+    "numbers below, twice each": (Y, np.where(Y < 2, Y - 3, Y), "[-3 -2]"),
+    "a number between": (2 * Y, Y, "[1]"),
+    "a word": (NAMES, np.where(Y == 2, "d", NAMES), "['d']"),
+    "words as objects": (NAMES, np.where(Y < 2, "z", NAMES).astype(object), "['z']"),
+    "words for numbers": (Y, NAMES.astype(object), "['a' 'b' 'c']"),
+    "numbers for words": (NAMES.astype(object), Y, "[0 1 2]"),
+}
+
+
+@pytest.mark.parametrize("first, then, unknown", UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_labels_that_are_none_of_the_classes(first, then, unknown):
+    model = small().fit(X, first)
+    message = re.escape(f"`self.classes_` has {np.unique(first)}. 'y' has {unknown}.")
+    with pytest.raises(ValueError, match=f"^`y` has classes not in `self.classes_`. {message}"):
+        model.partial_fit(X, then)
+    with pytest.raises(ValueError, match=message):
+        small().fit(X, first, X_val=X, y_val=then)
+
+
+def test_numbers_that_are_no_labels_after_a_fit():
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        small().fit(X, Y).partial_fit(X, X[:, 0])
+
+
 # --- sparse matrices whose arrays do not fit together ---------------------------------------------------
 
 

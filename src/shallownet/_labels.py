@@ -30,13 +30,18 @@ def targets_of(y, classes, kind):
         y = y.toarray() if sparse.issparse(y) else np.asarray(y)
         return (y != 0).astype(np.float64)
     y = column_or_1d(y)
-    if y.dtype.kind not in "biuUS":  # these are labels whatever they are, and the check goes through y twice
-        check_classification_targets(y)
-    found, codes = np.unique(y, return_inverse=True)
-    unknown = np.setdiff1d(found, classes)
+    try:
+        codes = np.searchsorted(classes, y)
+        codes[codes == len(classes)] = 0
+        unknown = y[classes[codes] != y]
+    except TypeError:  # numbers among strings, say
+        unknown = y
     if len(unknown):
-        raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {unknown}.")
-    return np.searchsorted(classes, found)[codes][:, np.newaxis]
+        check_classification_targets(y)  # says so if y is no labels at all
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {np.unique(unknown)}."
+        )
+    return codes[:, np.newaxis]
 
 
 def _check_indicators(y, n_labels):
