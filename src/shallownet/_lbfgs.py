@@ -1,6 +1,8 @@
 """The course of a fit by L-BFGS: scipy's L-BFGS-B over the kernels' loss and gradient."""
 
 import warnings
+from itertools import accumulate, pairwise
+from math import prod
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -31,16 +33,13 @@ def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=N
     """
     coefs, intercepts = network.weights()
     shapes = [array.shape for array in coefs + intercepts]
+    parts = [slice(*ends) for ends in pairwise(accumulate(map(prod, shapes), initial=0))]
 
     def packed(coefs, intercepts):
         return np.concatenate([array.ravel() for array in coefs + intercepts]).astype(np.float64)
 
     def unpacked(vector):
-        arrays, start = [], 0
-        for shape in shapes:
-            stop = start + int(np.prod(shape))
-            arrays.append(vector[start:stop].reshape(shape))
-            start = stop
+        arrays = [vector[part].reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
         return arrays[:2], arrays[2:]
 
     def loss_and_gradient(vector):
