@@ -1,11 +1,17 @@
 """How a fit is cut into calls, on a clock that the test moves."""
 
+import io
+import math
+
 import pytest
 
 from shallownet import _pace
 from shallownet._pace import (
     CALL_SECONDS,
+    CROWDED_RETRY_SECONDS,
+    FIRST_RETRY_SECONDS,
     GUESSED_RATE,
+    LINGER_SECONDS,
     RETRY_SECONDS,
     SMALLEST_STEP,
     TRIAL_SECONDS,
@@ -40,6 +46,25 @@ def clock(monkeypatch):
 def loaded(monkeypatch):
     """The parallel copy is worth loading for the kind of training that the tests take."""
     monkeypatch.setattr(_pace, "_without_threads", {"loaded": WORTH_LOADING})
+    monkeypatch.setattr(_pace, "_last_parallel", [-math.inf])
+
+
+class Crowd:
+    """Whether the CPUs are all taken, and how often that was asked."""
+
+    def __init__(self):
+        self.is_there, self.asked = False, 0
+
+    def __call__(self):
+        self.asked += 1
+        return self.is_there
+
+
+@pytest.fixture(autouse=True)
+def crowd(monkeypatch):
+    crowd = Crowd()
+    monkeypatch.setattr(_pace, "crowded", crowd)
+    return crowd
 
 
 def pace_of(*, step=STEP, may=True, kind="loaded"):
@@ -148,3 +173,64 @@ def test_a_first_comparison_that_was_wrong_is_soon_made_again(clock):
     asleep = run(pace, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 0.01)
     assert any(parallel for parallel, *_ in asleep)
     assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 0.3)) > 0.5
+
+
+def test_threads_are_seldom_tried_while_no_cpu_is_free(clock, crowd):
+    pace, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 20 * USUAL}
+    run(pace, clock, costs, 1)
+    crowd.is_there = True
+    calls = run(pace, clock, costs, 20)
+    looks = 2 * 20 / CROWDED_RETRY_SECONDS  # of two calls each
+    assert 0.5 * looks <= sum(parallel for parallel, *_ in calls) <= looks + 2
+    assert crowd.asked < 21 / FIRST_RETRY_SECONDS
+
+
+def test_threads_wait_for_a_free_cpu_and_begin_soon_after(clock, crowd):
+    pace, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
+    crowd.is_there = True
+    assert share_of_parallel(run(pace, clock, costs, 0.9 * CROWDED_RETRY_SECONDS)) == 0
+    crowd.is_there = False
+    assert share_of_parallel(run(pace, clock, costs, 0.5)) > 0.7
+
+
+@pytest.mark.parametrize("after, tried", [(0.5 * LINGER_SECONDS, True), (1.5 * LINGER_SECONDS, False)])
+def test_the_threads_of_the_last_fit_are_no_crowd(after, tried, clock, crowd):
+    costs = {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
+    run(pace_of(), clock, costs, 1)
+    clock.now += after
+    crowd.is_there = True
+    assert any(parallel for parallel, *_ in run(pace_of(), clock, costs, 0.01)) == tried
+
+
+def test_threads_that_are_fast_stay_though_no_cpu_is_free(clock, crowd):
+    pace, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
+    run(pace, clock, costs, 1)
+    crowd.is_there = True
+    assert share_of_parallel(run(pace, clock, costs, 3)) > 0.9
+
+
+@pytest.mark.parametrize(
+    "load, cpus, expected",
+    [
+        ("0.70 0.60 0.50 2/300 4711", 2, True),
+        ("0.70 0.60 0.50 9/300 4711", 2, True),
+        ("9.70 0.60 0.50 1/300 4711", 2, False),
+        ("9.70 0.60 0.50 2/300 4711", None, True),
+        ("as on no system", 2, False),
+        ("", 2, False),
+    ],
+)
+def test_crowded(load, cpus, expected, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(_pace, "open", lambda *_, **__: io.StringIO(load), raising=False)
+    monkeypatch.setattr(_pace.os, "cpu_count", lambda: cpus)
+    assert _pace.crowded() == expected
+
+
+def test_no_crowd_where_the_system_does_not_tell(monkeypatch):
+    def refused(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.undo()
+    monkeypatch.setattr(_pace, "open", refused, raising=False)
+    assert not _pace.crowded()
