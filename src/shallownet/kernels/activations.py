@@ -82,7 +82,8 @@ def softplus_unit(z):
 def activate(code, slope, z, derivative, start, stop):
     """Replace z by g(z) and set derivative to g'(z), for flat places start..stop.
 
-    The derivative is stored first, so that a forward pass, which has no use for it, may give z for both.
+    The derivative is stored first, so that a forward pass, which has no use for it, may give z for both (and has
+    ``rectify`` for the most usual code).
     INOUT z; OUT derivative; both have room for whole lanes.
     """
     lanes = lane_count(z)
@@ -110,6 +111,17 @@ def activate(code, slope, z, derivative, start, stop):
             x = load(z, i)
             below = x < 0.0
             store_pair(z, derivative, i, (select(below, x * slope, x), select(below, splat(z, slope), 1.0)))
+
+
+@kernel
+def rectify(slope, z, start, stop):
+    """Replace z by its leaky ReLU, without a derivative, for flat places start..stop. INOUT z.
+
+    For a forward pass: half the stores of ``activate`` are a thirtieth of a prediction.
+    """
+    for i in range(start, stop, lane_count(z)):
+        x = load(z, i)
+        store(z, i, select(x < 0.0, x * slope, x))
 
 
 @kernel

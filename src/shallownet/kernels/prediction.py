@@ -3,6 +3,7 @@
 import numpy as np
 from numba import prange
 
+from .activations import LEAKY_RELU, RELU, rectify
 from .arithmetic import fma, total
 from .compiling import ZERO, entry, kernel, serial_and_parallel
 from .examples import activate_units, copy_row, hidden_product, output_probabilities
@@ -57,7 +58,19 @@ def forward(first, count, buffers, sizes, plan, slope, size):
         source = plan.x_address + (first + t) * plan.x_row
         copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
     hidden_product(ZERO, count, buffers, sizes, plan)
-    activate_units(ZERO, count, buffers, sizes, plan, slope)
+    activate_hidden(count, buffers, sizes, plan, slope)
+
+
+@kernel
+def activate_hidden(count, buffers, sizes, plan, slope):
+    """Compute the activations of ``count`` rows from their z1, by the quickest way. INOUT a1."""
+    if plan.activation != RELU and plan.activation != LEAKY_RELU:
+        activate_units(ZERO, count, buffers, sizes, plan, slope)
+        return
+    lanes = lane_count(buffers.a1)
+    for j in range(sizes.panels):
+        first = j * plan.rows * lanes
+        rectify(slope, buffers.a1, first, first + count * lanes)
 
 
 @kernel
@@ -198,7 +211,7 @@ def predict_sparse(x_address, indptr, indices, w1, b1, w2, b2, activation, outpu
     for first in range(0, out.shape[0], TILE):
         count = min(TILE, out.shape[0] - first)
         sparse_hidden_product(first, ZERO, count, order, buffers, sizes, plan)
-        activate_units(ZERO, count, buffers, sizes, plan, slope)
+        activate_hidden(count, buffers, sizes, plan, slope)
         if hidden:
             copy_hidden(first, count, buffers, sizes, plan, out)
         else:
