@@ -29,6 +29,7 @@ from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
 from .folders import Folder, UnsafeError, trusted_users, user
+from .garbage import LOADING, collected_seldom
 
 STATES_KEPT = 8  # states of sources and versions that share a folder: those used last
 SETTINGS = "OPT LOOP_VECTORIZE SLP_VECTORIZE BOUNDSCHECK DEBUGINFO_DEFAULT LLVM_REFPRUNE_PASS".split()
@@ -72,6 +73,10 @@ class Cache(caching.NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function for a signature, None if there is no entry that can be used."""
+        with collected_seldom(LOADING):
+            return self._loaded(sig, target_context)
+
+    def _loaded(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
         key = self._name, sig, target_context.codegen().magic_tuple()
         name = self._file_of(key)

@@ -10,7 +10,6 @@ This reaches into Numba's code library, so everything here is checked for being 
 kernels are compiled as Numba would, only more slowly.
 """
 
-import gc
 import re
 import types
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from typing import Any
 from llvmlite import binding
 from llvmlite.binding import Linkage
 from numba.core import codegen, compiler, config
+
+from .garbage import COMPILING, collected_seldom
 
 # What Numba's code libraries have, and what each of them sets for itself.
 _METHODS = {
@@ -35,8 +36,6 @@ _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_modul
 # Numba's steps for what kernels do not have (expressions of whole arrays, closures, functions that Numba itself takes
 # into their callers) and for branches that a constant decides, which LLVM drops. They take a tenth of the time.
 _NEEDLESS = {"NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"}
-
-_RARELY = 20_000, 20, 50  # thresholds of the garbage collector: with larger ones the process would grow by some 30 MB
 
 _ROOM = 2**16  # objects on a frame
 
@@ -165,27 +164,21 @@ _with_room = types.FunctionType(_call.__code__.replace(co_stacksize=_ROOM), glob
 
 
 class _EntryCompiler(compiler.Compiler):
-    """Compiles an entry, with all that it calls, each within the compilation of its caller.
-
-    Python's garbage collector is at work less often: a compilation makes millions of objects that live until it ends,
-    and to look through them again and again takes up to a tenth of its time. It holds Numba's lock, under which
-    nothing forks (``threads``).
-    """
+    """Compiles an entry, with all that it calls, each within the compilation of its caller."""
 
     def compile_extra(self, function: Any) -> Any:
         if not _is_known(codegen.JITCodeLibrary):
             return _with_room(super().compile_extra, function)
-        code, thresholds = self.state.targetctx.codegen(), gc.get_threshold()
+        code = self.state.targetctx.codegen()
         self.state.library = (_Entry if _can_mark() else codegen.JITCodeLibrary)(code, function.__qualname__)
         self.state.library.enable_object_caching()
         library = code._library_class
         try:
             code._library_class = _OfThreads
-            gc.set_threshold(*_RARELY)
-            return _with_room(super().compile_extra, function)
+            with collected_seldom(COMPILING):
+                return _with_room(super().compile_extra, function)
         finally:
             code._library_class = library
-            gc.set_threshold(*thresholds)
 
 
 class _KernelCompiler(compiler.Compiler):
