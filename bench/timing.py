@@ -15,8 +15,8 @@ LEAST_EPOCHS = 3  # the fixed costs of a fit (validation, initial weights) are s
 SLOW_EPOCH = 1.0  # seconds; beside such an epoch a fit's fixed costs are nothing
 WARM_UP_CALLS = 3
 PEAK_SIZE = 2048
-# Threads of a library stay on their CPUs for a while after its work, and would slow down whoever is next: OpenBLAS's for
-# 100 ms, GNU OpenMP's for 7 ms.
+# Threads of a library stay on their CPUs for a while after its work, and would slow down whoever is next: those of
+# OpenBLAS for 100 ms, of GNU OpenMP for 7 ms.
 SETTLING_SECONDS = 0.12
 LONGEST_SECONDS = 25  # of one alternation: after that no round is repeated
 PATIENCE = 2  # seconds to wait before a round for other processes to finish
