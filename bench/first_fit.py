@@ -4,13 +4,11 @@ Run as a script it is that process: it fits the digits once and prints the secon
 were imported.
 """
 
-import os
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from time import perf_counter
 
+from child import printed_numbers
 from load import OthersLoad
 from tables import figure, table
 
@@ -44,14 +42,8 @@ def start_seconds(dtype, threads):
 
 def _start(cache, dtype, threads):
     start = perf_counter()
-    child = subprocess.run(
-        [sys.executable, Path(__file__), dtype, str(threads)],
-        env=os.environ | {"NUMBA_CACHE_DIR": cache},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return {"process": perf_counter() - start, "beyond_imports": float(child.stdout)}
+    (beyond_imports,) = printed_numbers(__file__, dtype, threads, NUMBA_CACHE_DIR=cache)
+    return {"process": perf_counter() - start, "beyond_imports": beyond_imports}
 
 
 def main(dtype, threads):

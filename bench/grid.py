@@ -4,11 +4,12 @@ As a script it is a user's process, which starts those of the search anew, each 
 seconds of the search, for which it has imported what itself needs, and the best mean accuracy.
 """
 
-import os
-import subprocess
 import sys
 import warnings
 from time import perf_counter
+
+from child import printed_numbers
+from figures import OURS
 
 GRID = {"hidden_layer_sizes": [32, 64, 128], "alpha": [1e-4, 1e-2], "learning_rate_init": [1e-3, 1e-2]}
 FOLDS = 3
@@ -20,7 +21,7 @@ def classifiers():
 
     from shallownet import ShallowNetClassifier
 
-    return {"shallownet": ShallowNetClassifier, "MLPClassifier": MLPClassifier}
+    return {OURS: ShallowNetClassifier, "MLPClassifier": MLPClassifier}
 
 
 def digits():
@@ -42,10 +43,7 @@ def grid_search(classifier, X, y, threads):
 
 def in_a_new_process(name, threads):
     """Do the same in a process of its own; return its seconds and the best mean accuracy."""
-    command = [sys.executable, __file__, name, str(threads)]
-    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ).stdout
-    seconds, score = map(float, printed.split())
-    return seconds, score
+    return printed_numbers(__file__, name, threads)
 
 
 class quiet(warnings.catch_warnings):

@@ -6,10 +6,10 @@ memory, makes the call, and prints the megabytes by which the peak exceeds input
 
 import ctypes
 import gc
-import os
-import subprocess
 import sys
 from pathlib import Path
+
+from child import printed_numbers
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 MEGABYTE = 2**20
@@ -19,8 +19,8 @@ def beside(call, rows, features, threads):
     """Return the megabytes beside X of a call, "fit" or "predict", or None where the system does not tell."""
     if not RESET.exists():
         return None
-    command = [sys.executable, __file__, call, str(rows), str(features), str(threads)]
-    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ).stdout)
+    (megabytes,) = printed_numbers(__file__, call, rows, features, threads)
+    return megabytes
 
 
 def main(call, rows, features, threads):
