@@ -40,8 +40,13 @@ def repeat_for(seconds, run):
 
 
 def seconds_of(run, *arguments):
-    gc.collect()
+    """Return the seconds of a run, after all have settled."""
     sleep(SETTLING_SECONDS)
+    return clocked(run, *arguments)
+
+
+def clocked(run, *arguments):
+    gc.collect()
     start = perf_counter()
     run(*arguments)
     return perf_counter() - start
@@ -53,8 +58,10 @@ def distance():
     return round_trip()
 
 
-def alternate(runs, rounds, timed=seconds_of):
+def alternate(runs, rounds, timed=clocked):
     """Time each of the named runs once a round, in an order that rotates; ``timed`` returns the seconds of a run.
+
+    Each begins after the distance between the CPUs was measured, when all have settled.
 
     Rounds in which other processes were busy are repeated, up to as many again while there is time, and the
     quietest are kept: the choice looks at the load of the machine and never at the figures.
@@ -87,7 +94,7 @@ def alternate(runs, rounds, timed=seconds_of):
     }
 
 
-def contest(runs, rounds, units=1, timed=seconds_of):
+def contest(runs, rounds, units=1, timed=clocked):
     """Return the entry of an alternation, with the seconds of one of ``units``, a number or one by name."""
     entry = alternate(runs, rounds, timed)
     each = units if isinstance(units, dict) else dict.fromkeys(runs, units)
