@@ -37,8 +37,6 @@ _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_modul
 # into their callers) and for branches that a constant decides, which LLVM drops. They take a tenth of the time.
 _NEEDLESS = {"NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"}
 
-_ROOM = 2**16  # objects on a frame
-
 # What may be in several modules of a process; of these the engine takes one for all. The second is that of what
 # Numba's threads run.
 _OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
@@ -160,6 +158,7 @@ def _call(function: Callable, *arguments: Any) -> Any:
 # call that is made again and again at the end of a chunk costs two system calls and page faults each time, and among
 # the many levels of a compilation there always are some: a sixth of its time. This call's frame is so large that Python
 # gets twice as much at once, and all that it calls has room in the other half.
+_ROOM = 2**16  # objects on its frame
 _with_room = types.FunctionType(_call.__code__.replace(co_stacksize=_ROOM), globals())
 
 
