@@ -22,6 +22,7 @@ from shallownet.kernels import (
     activations,
     arithmetic,
     blocks,
+    coming,
     elementary,
     epoch,
     examples,
@@ -121,6 +122,10 @@ def read_bytes(address, dtype, count):
     if not any(low <= address and address + size <= high for low, high in bounds):
         raise OutOfBounds(f"{size} bytes at an address of no array")
     return np.frombuffer(ctypes.string_at(address, size), dtype)
+
+
+def expect_load(address):
+    read_bytes(address, np.dtype(np.uint8), 1)  # to ask for a line elsewhere would do no harm, and no good
 
 
 # --- stand-ins ------------------------------------------------------------------------------------------
@@ -269,6 +274,7 @@ STANDINS = {
     "lane_count": lane_count,
     "load": load,
     "store": store,
+    "expect_load": expect_load,
     "expect_store": lambda p, index: None,
     "read": lambda address, p: read_bytes(address, p.dtype, 1)[0].item(),
     "read_lanes": lambda address, p: read_bytes(address, p.dtype, lane_count(p)),
@@ -308,8 +314,8 @@ STANDINS = {
 }
 
 KERNELS = [
-    activations, arithmetic, blocks, elementary, epoch, examples, lanes, layers, loss, panels, prediction, randomness,
-    shuffling, sparse_kernels, strip, team, updates, weights,
+    activations, arithmetic, blocks, coming, elementary, epoch, examples, lanes, layers, loss, panels, prediction,
+    randomness, shuffling, sparse_kernels, strip, team, updates, weights,
 ]  # fmt: skip
 
 
@@ -330,6 +336,7 @@ def replace_intrinsics():
         functions[name] = of_lanes(getattr(elementary, f"_{name}"))
     functions["block_product"] = of_rows(layers._block_product)
     functions["block_product_pair"] = of_rows(layers._block_product_pair)
+    functions["asking_block"] = of_rows(coming._asking_block)
     functions["shared_product"] = of_rows(strip._shared_product)
     functions["shared_gradient"] = of_rows(strip._shared_gradient)
     functions["add_group"] = of_rows(sparse_kernels._add_group)
@@ -380,11 +387,11 @@ def variant(wide):
     """
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
-    prediction.ROWS = layers.ROWS
+    prediction.ROWS = coming.ROWS = layers.ROWS
     prediction.OWN_BYTES = 512 * 1024 if wide else 0
     panels.SHARED_ROWS = strip.SHARED_ROWS = 9 if wide else 6
     strip.SHARED_EXAMPLES = 24 if wide else 12
-    examples.WIDE = wide
+    examples.WIDE = coming.WIDE = wide
 
 
 def data_of(n, d, k, dtype, form):
@@ -417,6 +424,7 @@ CASES = [
     (50, 30, 2, 17, "f4", "sparse", 2, {"batch_size": 20}),
     (33, 4, 3, 41, "f8", "sparse", 3, {"activation": "identity", "solver": "sgd", "nesterovs_momentum": False}),
     (20, 7, 3, 5, "f8", "sparse", 1, {"solver": "lbfgs", "max_iter": 2}),
+    (230, 35, 3, 40, "f4", "plain", 2, {"batch_size": 100, "max_iter": 1}),
     (600, 1200, 2, 12, "f8", "plain", 2, {"batch_size": "full", "max_iter": 1}),  # longer than a workspace
 ]
 
@@ -433,6 +441,7 @@ def learned(n, d, k, hidden, dtype, form, threads, parameters):
 def main(path):
     warnings.simplefilter("ignore")
     replace_intrinsics()
+    coming.FAR_BYTES = 0  # rows are asked for ahead
     _network.threads = allowed
     _network.Pace = Turns
     _forward.FEW_OPERATIONS, _forward.Pace, _forward.thread_count = 0, Turns, lambda n_jobs: 3

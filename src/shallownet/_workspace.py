@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .kernels.coming import asking
+from .kernels.examples import end_of_run
 from .kernels.lanes import REGISTER_BYTES
 from .kernels.layers import UNIT
 from .kernels.panels import round_up
@@ -74,6 +76,8 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
     for part in range(workspaces):
         start = part * apart + sizes.features
         own["x"][start : start + rows * sizes.feature_rows : sizes.feature_rows] = 1
+    how = asking(X, end_of_run(0, min(share, rows)), sizes.whole)
+    asked = np.array(how or [], np.int64)
     team = zeros((1 + parts + shares) * LINE, np.int64)
     buffers = {
         "squares": zeros(round_up(units, lanes), dtype),
@@ -93,11 +97,12 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
         "x_address": X.ctypes.data,
         "x_row": X.strides[0],
         "x_column": X.strides[1],
+        "asking": asked.ctypes.data if how else 0,
         "team": team.ctypes.data,
         "entries": 0,
         "ends": 0,
     }
-    return Workspace(buffers, plan, parts, team)
+    return Workspace(buffers, plan, parts, (team, asked))
 
 
 def sparse_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
@@ -132,6 +137,7 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
         "x_address": X.data.ctypes.data,
         "x_row": indptr.ctypes.data,
         "x_column": indices.ctypes.data,
+        "asking": 0,
         "team": 0,
         "entries": entries.ctypes.data,
         "ends": ends.ctypes.data,

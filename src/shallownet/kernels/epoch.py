@@ -21,10 +21,10 @@ from numba import prange
 
 from . import team
 from .compiling import ZERO, kernel, serial_and_parallel
-from .examples import propagate, row_of
+from .examples import end_of_run, propagate, row_of
 from .lanes import numbers, pointer, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
-from .plan import BUFFERS, GENERATOR, LOSS_GAP, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
+from .plan import ASKING, BUFFERS, GENERATOR, LOSS_GAP, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
 from .shuffling import shuffle
 from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
@@ -130,23 +130,40 @@ def of_share(share, update, thread, buffers, sizes, plan):
 
 
 @kernel
-def do_share(share, thread, update, place, seen, count, fresh, copied, order, buffers, sizes, plan, settings):
+def do_share(
+    share, thread, update, place, seen, count, begin, end, fresh, copied,
+    order, asking, buffers, sizes, plan, settings,
+):  # fmt: skip
     """Do one share of ``count`` examples from a place of the order, which are in its workspace if ``copied``."""
     mine = of_share(share, update, thread, buffers, sizes, plan)
     start = share * count // plan.shares
     stop = (share + 1) * count // plan.shares
-    propagate(place + start, seen, stop - start, copied, order, mine, sizes, plan, settings)
+    propagate(place + start, seen, stop - start, copied, begin, end, order, asking, mine, sizes, plan, settings)
     add_gradient(stop - start, fresh, mine, sizes, plan)
     before = 0.0 if fresh else mine.share_losses[0]
     mine.share_losses[0] = before + sum_of(mine.losses, ZERO, stop - start)
 
 
 @kernel
+def places_after(share, first, end, place, count, left, shares):
+    """Return the places that a thread with the shares first..end of a block turns to after one of them.
+
+    They are of its next share or, behind its last, of its first in the block that follows; ``left`` examples of the
+    epoch come after this block.
+    """
+    share += 1
+    if share >= end:
+        share, place, count = first, place + count, min(count, left)
+    start = share * count // shares
+    return place + start, place + start + end_of_run(ZERO, (share + 1) * count // shares - start)
+
+
+@kernel
 def examples_phase(
-    thread, threads, phase, tasks, update, place, seen, count, fresh, copied, last, notes,
-    crew, order, buffers, sizes, plan, settings,
+    thread, threads, phase, tasks, update, place, seen, count, left, fresh, copied, last, notes,
+    crew, order, asking, buffers, sizes, plan, settings,
 ):  # fmt: skip
-    """Do the shares of ``count`` examples that no other thread has claimed, one's own first.
+    """Do the shares of ``count`` examples that no other thread has claimed, one's own first; ``left`` come after them.
 
     With the first share goes the loss of the last update, which is known only now.
     """
@@ -159,7 +176,13 @@ def examples_phase(
         if team.claim(crew, threads, share, phase):
             if share == 0:
                 note_loss(last, notes, buffers, plan, settings)
-            do_share(share, thread, update, place, seen, count, fresh, copied, order, buffers, sizes, plan, settings)
+            begin, end = ZERO, ZERO
+            if plan.asking != 0 and plan.ordered:
+                begin, end = places_after(share, first, first + own, place, count, left, plan.shares)
+            do_share(
+                share, thread, update, place, seen, count, begin, end, fresh, copied,
+                order, asking, buffers, sizes, plan, settings,
+            )  # fmt: skip
             team.done(crew, thread, threads)
 
 
@@ -181,7 +204,7 @@ def weights_phase(thread, threads, phase, tasks, waits, weight_sum, rate, crew, 
 def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like):
     """Do one thread's part of ``train``."""
     order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
-    crew = pointer_at(plan[TEAM], sizes)
+    crew, asking = pointer_at(plan[TEAM], sizes), pointer_at(plan[ASKING], sizes)
     notes, reached = pointer(losses), 2 * (len(losses) - 1)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     steps = -(-n // batch)
@@ -205,8 +228,8 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
 
         phase, tasks = phase + 1, tasks + plan.shares
         examples_phase(
-            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, place == start, copied, last,
-            notes, crew, order, buffers, sizes, plan, settings,
+            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, n - place - count,
+            place == start, copied, last, notes, crew, order, asking, buffers, sizes, plan, settings,
         )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
         last, begin = Update(ZERO, ZERO, ZERO, 1.0), begin + count

@@ -6,7 +6,8 @@ holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feat
 
 from .activations import activate
 from .arithmetic import select
-from .compiling import ONE, ZERO, kernel
+from .coming import multiply_asking
+from .compiling import ONE, ZERO, kernel, plain
 from .lanes import REGISTER_BYTES, WIDE, copy_few, lane_count, load, read, read_lanes, shifted, splat, store
 from .layers import ROWS, SCALE, SET, multiply, output_layer
 from .loss import cross_entropy, probabilities
@@ -105,11 +106,10 @@ def drop_units(first, start, stop, buffers, sizes, plan, dropout):
 def hidden_product(start, stop, buffers, sizes, plan):
     """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
-    gap = plan.rows * lanes
     multiply(
         buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
         buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
-        buffers.a1, start * lanes, gap, SET,
+        buffers.a1, start * lanes, plan.rows * lanes, SET,
     )  # fmt: skip
     if sizes.shared > 1:
         multiply_last(start, stop, buffers, sizes, plan)
@@ -143,25 +143,39 @@ def output_probabilities(start, stop, buffers, sizes, plan):
     probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
 
 
-@kernel
+@plain
 def end_of_run(start, count):
     """Return where the run of tiles that begins at ``start`` ends; the last one takes a short rest of ``count`` in."""
     return count if count - start <= RUN + ROWS else start + RUN
 
 
 @kernel
-def propagate(position, seen, count, copied, order, buffers, sizes, plan, settings):
+def propagate(position, seen, count, copied, begin, end, order, asking, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order.
 
-    ``seen`` is the number of examples in the epochs before; ``copied`` says that these are in the workspace.
+    ``seen`` is the number of examples in the epochs before; ``copied`` says that these are in the workspace. Behind
+    them the thread turns to the places begin..end, none of them if rows are not asked for.
     """
+    lanes = lane_count(buffers.theta)
     start = ZERO
     while start < count:
         stop = end_of_run(start, count)
         if not copied:
             copy_rows(position, start, stop, order, buffers, sizes, plan)
             copy_targets(position, start, stop, order, buffers, plan)
-        hidden_product(start, stop, buffers, sizes, plan)
+        if begin == end:
+            hidden_product(start, stop, buffers, sizes, plan)
+        else:
+            last = stop == count
+            multiply_asking(
+                buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
+                buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
+                buffers.a1, start * lanes, plan.rows * lanes,
+                begin if last else position + stop, end if last else position + end_of_run(stop, count),
+                order, asking,
+            )  # fmt: skip
+            if sizes.shared > 1:
+                multiply_last(start, stop, buffers, sizes, plan)
         finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
         start = stop
 

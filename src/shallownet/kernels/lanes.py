@@ -240,18 +240,35 @@ def store(typingctx, p, index, value):
     return types.none(p, types.intp, value), codegen
 
 
+def _expect(builder, pointer, write):
+    """Ask for the cache line of a pointer, which need not lead anywhere."""
+    in_all_caches, data = 3, 1
+    flags = [ir.Constant(ir.IntType(32), number) for number in (write, in_all_caches, data)]
+    operands = [builder.bitcast(pointer, ir.PointerType()), *flags]
+    kind = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0"), operands)
+
+
 @intrinsic
 def expect_store(typingctx, p, index):
     """Ask for the cache line of p[index], which need not exist, to write it soon: another CPU may have a copy."""
 
     def codegen(context, builder, sig, args):
-        write, keep_in_all_caches, data = (ir.Constant(ir.IntType(32), number) for number in (1, 3, 1))
-        operands = builder.bitcast(builder.gep(args[0], [args[1]]), ir.PointerType()), write, keep_in_all_caches, data
-        kind = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0"), operands)
+        _expect(builder, builder.gep(args[0], [args[1]]), write=1)
         return context.get_dummy_value()
 
     return types.none(p, types.intp), codegen
+
+
+@intrinsic
+def expect_load(typingctx, address):
+    """Ask for the cache line of a byte address to read it later."""
+
+    def codegen(context, builder, sig, args):
+        _expect(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()), write=0)
+        return context.get_dummy_value()
+
+    return types.none(types.intp), codegen
 
 
 @intrinsic

@@ -55,10 +55,10 @@ class Plan(NamedTuple):
     many numbers it is ``apart`` from the next one; whether it is that of a share, whose examples stay in it from
     epoch to epoch, or that of a thread; how many numbers a share's gradient is from the next one's; the units of
     rows in ``squares``; whether examples have weights and an order other than that of the rows; and the data: X by
-    address and strides in bytes, the order by address; the addresses of the generator that shuffles the order
-    before each epoch (0: nothing does) and of the team of threads; for dropout the examples seen before the call's
-    first epoch and the key of the random numbers; and the batches without weight before this call, which do not
-    count as updates.
+    address and strides in bytes, the addresses of how its rows are asked for ahead (0: they are not) and of the order;
+    those of the generator that shuffles the order before each epoch (0: nothing does) and of the team
+    of threads; for dropout the examples seen before the call's first epoch and the key of the random numbers; and the
+    batches without weight before this call, which do not count as updates.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
@@ -80,6 +80,7 @@ class Plan(NamedTuple):
     x_address: int
     x_row: int
     x_column: int
+    asking: int
     order_address: int
     generator: int
     team: int
@@ -111,4 +112,6 @@ class Settings(NamedTuple):
 
 # Compile-time lengths for the kernels' unpacking.
 BUFFERS, PLAN, SETTINGS = len(Buffers._fields), len(Plan._fields), len(Settings._fields)
-ORDER, GENERATOR, TEAM, SHARES = (Plan._fields.index(name) for name in ("order_address", "generator", "team", "shares"))
+ORDER, ASKING, GENERATOR, TEAM, SHARES = (
+    Plan._fields.index(name) for name in ("order_address", "asking", "generator", "team", "shares")
+)
