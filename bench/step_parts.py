@@ -123,6 +123,7 @@ class Parts:
         network.train_epoch(self.order.rows, 0.0, 0)  # sets the order, and fills the buffers with numbers of a training
         plan = network._plan
         plan[GENERATOR] = self.order.generator.ctypes.data
+        run_shuffle(shape.n_samples, network._sizes, plan, 1)  # as in a fit, rows lie anywhere in X
         names = Plan(*plan)
         count = min(shape.batch_size // names.shares, names.rows)  # a long share is done in several blocks
         packed = network._addresses, network._sizes, plan, network._constants, network.theta

@@ -1,14 +1,16 @@
 """The training of all contenders on the shapes of the comparison: their speed, and what they have learned."""
 
+import math
 from itertools import compress
 from statistics import median
 
-from distance import FAR
+from distance import FAR, ONE_CORE
 from figures import OURS, ratios, round_trips, summary
+from limits import peak
 from peers import PEERS, ShallowNet, quality
-from shapes import make_problem
+from shapes import SHAPES, make_problem
 from tables import comparison, spread, table
-from timing import Peak, contest, epochs_lasting
+from timing import Peak, contest, epochs_lasting, repeat_for
 
 QUALITY_EPOCHS = 5  # after which losses and accuracies are compared
 SEEDS = 3  # of which the spread of losses and accuracies is taken
@@ -22,10 +24,21 @@ def measure(options, progress):
     contenders = [ShallowNet] + [peer for peer in peers if options.peers is None or peer.name.lower() in options.peers]
     options.skipped.update({name: reason for name, reason in obstacles.items() if reason})
     entries = {}
+    load_all(options)
     for shape in options.shapes:
         progress(f"training, {options.dtype}, {shape}")
         entries[str(shape)] = compare_shape(shape, contenders, options)
     return entries
+
+
+def load_all(options):
+    """Let this process compile or load both copies of the kernels, as one that has been at work for a while has."""
+    from shallownet import warmup
+    from shallownet._pace import WORTH_LOADING
+
+    warmup(dtypes=[options.dtype])
+    model = ShallowNet(make_problem(SHAPES[0], options.dtype), options.threads)
+    repeat_for(2 * WORTH_LOADING, lambda: model.fit(100))
 
 
 def compare_shape(shape, contenders, options):
@@ -33,15 +46,20 @@ def compare_shape(shape, contenders, options):
     problem = make_problem(shape, options.dtype)
     models = {peer.name: peer(problem, options.threads) for peer in contenders}
     epochs = {name: epochs_lasting(model.fit, options.shorter * SECONDS) for name, model in models.items()}
-    peak = Peak(options.dtype)
-    products = {"gemm": lambda: peak.run(options.threads), "gemm, one thread": lambda: peak.run(1)}
+    gemm = Peak(options.dtype)
+    products = {"gemm": lambda: gemm.run(options.threads), "gemm, one thread": lambda: gemm.run(1)}
     for product in products.values():
         product()
     runs = {name: lambda name=name: models[name].fit(epochs[name]) for name in models}
     entry = contest(runs | products, options.rounds, epochs | dict.fromkeys(products, 1))
-    peaks = {name: [peak.operations / s for s in entry["seconds"].pop(name)] for name in products}
+    peaks = {name: [gemm.operations / s for s in entry["seconds"].pop(name)] for name in products}
     learned = {name: learning(model, problem, options) for name, model in models.items()}
-    return entry | {"operations": shape.operations, "peaks": peaks, "learned": learned}
+    return entry | {
+        "operations": shape.operations,
+        "peaks": peaks,
+        "multiply_adds": options.threads * peak(options.dtype),
+        "learned": learned,
+    }
 
 
 def learning(model, problem, options):
@@ -65,28 +83,46 @@ def rate_table(entries, dtype):
         rates = [entry["operations"] / s for s in entry["seconds"][OURS]]
         shares = [100 * a / b for a, b in zip(rates, entry["peaks"]["gemm"], strict=True)]
         giga = [[rate / 1e9 for rate in some] for some in (rates, *entry["peaks"].values())]
-        rows.append([name, *(spread(some, "{:.0f}") for some in giga), spread(shares, "{:.0f} %")])
-    return table(["shape", "shallownet, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm}, one thread", f"share of {gemm}"], rows)
+        row = [name, *(spread(some, "{:.0f}") for some in giga), spread(shares, "{:.0f} %")]
+        rows.append(row + limits_of(entry, rates))
+    columns = ["shallownet, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm}, one thread", f"share of {gemm}"]
+    limits = ["share of the multiply-adds", "x MLPClassifier at most", "x the best framework at most"]
+    return table(["shape", *columns, *limits], rows)
+
+
+def limits_of(entry, rates):
+    """Return the share of the machine's multiply-adds, and the ratios of a program that did them all and nothing else.
+
+    They were not measured in earlier runs: then these cells are empty.
+    """
+    most = entry.get("multiply_adds")
+    if not most:
+        return ["", "", ""]
+    found, at_most = ratios(entry), []
+    for column in ("x MLPClassifier", "x the best framework"):
+        values = [ratio * most / rate for ratio, rate in zip(found.get(column, []), rates, strict=False)]
+        at_most.append(spread(values) if values else "")
+    return [spread([100 * rate / most for rate in rates], "{:.0f} %"), *at_most]
 
 
 def distance_table(entries):
-    """Return the ratios of the rounds in which the CPUs were near each other while shallownet ran, and of the others.
+    """Return the ratios of rounds by the distance between the CPUs while shallownet ran.
 
-    Where the distance could not be measured, a round is among neither.
+    Where the distance could not be measured, a round is in none of the groups.
     """
     columns = ["x MLPClassifier", "x the best framework"]
+    groups = {"one core": (0.0, ONE_CORE), "near": (ONE_CORE, FAR), "apart": (FAR, math.inf)}
     rows = []
     for name, entry in entries.items():
         trips = round_trips(entry)
-        near = [trip is not None and trip < FAR for trip in trips]
-        apart = [trip is not None and trip >= FAR for trip in trips]
         row = [name]
-        for rounds in (near, apart):
+        for low, high in groups.values():
+            rounds = [trip is not None and low <= trip < high for trip in trips]
             seconds = {who: list(compress(values, rounds)) for who, values in entry["seconds"].items()}
             found = ratios(entry | {"seconds": seconds})
             row += [str(sum(rounds)), *(spread(found[column]) if found.get(column) else "" for column in columns)]
         rows.append(row)
-    return table(["shape", "near: rounds", *columns, "apart: rounds", *columns], rows)
+    return table(["shape", *(title for group in groups for title in (f"{group}: rounds", *columns))], rows)
 
 
 def work_table(entries):
@@ -126,10 +162,12 @@ def section(entries, dtype):
             "How many times faster than each peer, per epoch.",
             speed_table(entries),
             "The rate of the matrix products of an epoch, beside that of a 2048 x 2048 matrix product by NumPy's BLAS"
-            " in the same alternation.",
+            " in the same alternation; and its share of the multiply-adds that the threads can do in registers, with"
+            " the ratios of a program that did these products at that rate and nothing else.",
             rate_table(entries, dtype),
             f"The same rounds by the distance between the two CPUs while shallownet ran: near each other where a cache"
-            f" line came to the other one and back within {FAR:.0f} ns both before and after.",
+            f" line came to the other one and back within {FAR:.0f} ns both before and after, and within"
+            f" {ONE_CORE:.0f} ns where they are threads of one core, of which two can do little more than one.",
             distance_table(entries),
             f"The same work: mean cross-entropy of the training examples and accuracy on held-out ones after"
             f" {QUALITY_EPOCHS} epochs, for shallownet and MLPClassifier with {SEEDS} seeds each, for the others from"

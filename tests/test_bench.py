@@ -204,15 +204,28 @@ def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
     assert set(kept["sparse"]["seconds"]) == {"shallownet", "MLPClassifier"}
 
 
+def test_the_most_that_the_machine_allows():
+    import training
+
+    found = entry([1.0, 2.0], MLPClassifier=[3.0, 8.0], torch=[5.0, 12.0], JAX=[4.0, 10.0])
+    rates = [50.0, 25.0]  # of 100
+    assert training.limits_of(found, rates) == ["", "", ""]
+    assert training.limits_of(found | {"multiply_adds": 100.0}, rates) == [
+        "38 % (25 % .. 50 %)",
+        "11.0 (6.0 .. 16.0)",
+        "14.0 (8.0 .. 20.0)",
+    ]
+
+
 def test_rounds_are_told_apart_by_the_distance_between_the_cpus():
     import growth
     import training
 
-    found = entry([1.0, 1.0, 1.0], MLPClassifier=[2.0, 4.0, 8.0])
-    apart = found | {"round_trips": {"shallownet": [100.0, 500.0, None]}}
+    found = entry([1.0, 1.0, 1.0, 1.0], MLPClassifier=[2.0, 4.0, 8.0, 3.0])
+    apart = found | {"round_trips": {"shallownet": [100.0, 500.0, None, 50.0]}}
     row = training.distance_table({"a": apart}).splitlines()[-1]
-    assert row == "| a | 1 | 2.0 |  | 1 | 4.0 |  |"
-    assert growth.distance(apart) == "300 (100 .. 500)"
+    assert row == "| a | 1 | 3.0 |  | 1 | 2.0 |  | 1 | 4.0 |  |"
+    assert growth.distance(apart) == "100 (50 .. 500)"
     for unknown in ({}, {"round_trips": {"shallownet": [None, None, None]}}):
-        assert training.distance_table({"a": found | unknown}).splitlines()[-1] == "| a | 0 |  |  | 0 |  |  |"
+        assert training.distance_table({"a": found | unknown}).splitlines()[-1] == "| a | 0 |  |  | 0 |  |  | 0 |  |  |"
         assert growth.distance(found | unknown) == ""
