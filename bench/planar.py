@@ -10,7 +10,7 @@ import numpy as np
 from figures import OURS
 from sklearn.exceptions import ConvergenceWarning
 from tables import comparison
-from timing import contest, repeat_for
+from timing import at_work, contest
 
 UPDATES = 10_000
 RATE = 1.2
@@ -20,14 +20,11 @@ SEED = 2
 
 def measure(options, progress):
     """Time both, after half of the updates as warm-up: later the rate of 1.2 makes rounding errors grow."""
-    from shallownet import warmup
-    from shallownet._pace import WORTH_LOADING
     from shallownet.datasets import planar_flower
 
     progress("planar flower")
-    warmup(dtypes=["float64"])
     X, y = planar_flower()
-    repeat_for(2 * WORTH_LOADING, lambda: fit_ours(X, y))  # else the copy with threads would come in some rounds only
+    at_work(lambda: fit_ours(X, y), "float64")
     fits = {OURS: fit_ours, "NumPy loop": fit_numpy}
     cost = {name: fit(X, y, UPDATES // 2) for name, fit in fits.items()}
     entry = contest({name: lambda fit=fit: fit(X, y) for name, fit in fits.items()}, options.rounds)

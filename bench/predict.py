@@ -7,9 +7,7 @@ import memory
 import numpy as np
 from figures import OURS
 from tables import comparison
-from timing import repeat_for, repeated_contest
-
-from shallownet._pace import WORTH_LOADING
+from timing import at_work, repeated_contest
 
 FEATURES, HIDDEN, CLASSES = 64, 100, 10
 SECONDS = 0.1  # of one measurement
@@ -38,8 +36,7 @@ def measure(options, progress):
 def compare_prediction(X, options):
     models = fitted(X, options.threads)
     outputs = {name: model.predict_proba(X) for name, model in models.items()}
-    # the copy with threads is in use only once there has been work for it
-    repeat_for(2 * WORTH_LOADING, lambda: models[OURS].predict_proba(X))
+    at_work(lambda: models[OURS].predict_proba(X), getattr(X, "dtype", "float64"))  # a DataFrame here holds float64
     entry = repeated_contest(
         {name: lambda model=model: model.predict_proba(X) for name, model in models.items()},
         options.rounds,

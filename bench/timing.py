@@ -39,6 +39,18 @@ def repeat_for(seconds, run):
         run()
 
 
+def at_work(run, dtype):
+    """Let this process be one that has been at work for a while, with both copies of the kernels loaded.
+
+    The copy with threads comes into use only once there has been work for it, else in some rounds only.
+    """
+    from shallownet import warmup
+    from shallownet._pace import WORTH_LOADING
+
+    warmup(dtypes=[dtype])
+    repeat_for(2 * WORTH_LOADING, run)
+
+
 def seconds_of(run, *arguments):
     """Return the seconds of a run, after all have settled."""
     sleep(SETTLING_SECONDS)

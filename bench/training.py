@@ -10,7 +10,7 @@ from limits import peak
 from peers import PEERS, ShallowNet, quality
 from shapes import SHAPES, make_problem
 from tables import comparison, spread, table
-from timing import Peak, contest, epochs_lasting, repeat_for
+from timing import Peak, at_work, contest, epochs_lasting
 
 QUALITY_EPOCHS = 5  # after which losses and accuracies are compared
 SEEDS = 3  # of which the spread of losses and accuracies is taken
@@ -24,21 +24,12 @@ def measure(options, progress):
     contenders = [ShallowNet] + [peer for peer in peers if options.peers is None or peer.name.lower() in options.peers]
     options.skipped.update({name: reason for name, reason in obstacles.items() if reason})
     entries = {}
-    load_all(options)
+    model = ShallowNet(make_problem(SHAPES[0], options.dtype), options.threads)
+    at_work(lambda: model.fit(100), options.dtype)
     for shape in options.shapes:
         progress(f"training, {options.dtype}, {shape}")
         entries[str(shape)] = compare_shape(shape, contenders, options)
     return entries
-
-
-def load_all(options):
-    """Let this process compile or load both copies of the kernels, as one that has been at work for a while has."""
-    from shallownet import warmup
-    from shallownet._pace import WORTH_LOADING
-
-    warmup(dtypes=[options.dtype])
-    model = ShallowNet(make_problem(SHAPES[0], options.dtype), options.threads)
-    repeat_for(2 * WORTH_LOADING, lambda: model.fit(100))
 
 
 def compare_shape(shape, contenders, options):
