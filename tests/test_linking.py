@@ -1,18 +1,21 @@
 """Kernels are linked into the entries that call them, and only these become machine code."""
 
 import gc
+import sys
 
 import numpy as np
 import pytest
 from children import finish, start
 from llvmlite.binding import Linkage
 from numba import njit
-from numba.core import compiler, registry
+from numba.core import compiler, errors, registry
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from shallownet.kernels import linking
-from shallownet.kernels.compiling import entry, kernel
+from shallownet.kernels.compiling import allocating_kernel, entry, kernel
 from shallownet.kernels.garbage import COMPILING
+
+links_entries = pytest.mark.skipif(not linking._can_mark(), reason="this llvmlite cannot mark functions")
 
 
 @kernel
@@ -31,6 +34,22 @@ def sum_of_squares(a):
 @entry
 def norm(a):
     return np.sqrt(sum_of_squares(a))
+
+
+@kernel
+def itself(a):
+    return a
+
+
+@allocating_kernel
+def doubled(a):
+    return a * 2
+
+
+def counts_of_references(dispatcher):
+    """Return how often the code of a kernel names Numba's functions that count references."""
+    (overload,) = dispatcher.overloads.values()
+    return str(overload.library._final_module).count("NRT_")
 
 
 def machine_code_of(dispatcher):
@@ -92,6 +111,7 @@ def test_kernels_have_no_machine_code_of_their_own():
     assert not machine_code_of(square)
 
 
+@links_entries
 def test_what_an_entry_has_taken_in_is_its_own():
     compiled = compiled_anew()
     (overload,) = compiled.overloads.values()
@@ -99,6 +119,22 @@ def test_what_an_entry_has_taken_in_is_its_own():
     linkages = {function.linkage for function in functions_of(compiled)}
     assert Linkage.external in linkages
     assert Linkage.linkonce_odr not in linkages
+
+
+def test_only_kernels_that_may_allocate_count_references():
+    compiled = njit(**linking.flags_of_entries())(lambda a: sum_of_squares(doubled(a)) + sum_of_squares(a))
+    a = np.arange(5.0)
+    held = sys.getrefcount(a)
+    assert compiled(a) == 5 * 30.0
+    assert sys.getrefcount(a) == held
+    assert counts_of_references(sum_of_squares) == 0
+    assert counts_of_references(doubled) > 0
+
+
+def test_a_kernel_that_counts_no_references_cannot_return_an_array():
+    compiled = njit(**linking.flags_of_entries())(lambda a: sum_of_squares(itself(a)))
+    with pytest.raises(errors.TypingError, match="itself returns array.*allocating_kernel"):
+        compiled(np.arange(5.0))
 
 
 FEW, MANY = 6, linking._TUPLES
@@ -129,6 +165,7 @@ def sum_of_branches(a):
     return branches(7, many) + branches(8, many) + branches(9, few)
 
 
+@links_entries
 def test_kernels_with_tuples_become_part_of_the_entry_and_others_with_work_stay_apart():
     compiled = njit(**linking.flags_of_entries())(sum_of_branches.py_func)
     a = np.arange(3, 3 + MANY)
@@ -222,11 +259,13 @@ print(json.dumps({"file": shallownet.__file__, "made": made, "doubled": a.tolist
 """
 
 
+@links_entries
 def test_what_threads_run_has_no_machine_code_of_its_own(tmp_path):
     answer = finish(start(PARALLEL, NUMBA_CACHE_DIR=str(tmp_path)))
     assert (answer["made"], answer["doubled"]) == (["_Entry"], [0, 2, 4, 6])
 
 
+@links_entries
 def test_what_is_compiled_meanwhile_can_be_called(monkeypatch):
     optimize, answers = linking._Entry._optimize_final_module, []
 

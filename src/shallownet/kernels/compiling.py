@@ -35,6 +35,11 @@ def kernel(function: Callable) -> Callable:
     return njit(**_FLAGS, **flags_of_kernels())(function)
 
 
+def allocating_kernel(function: Callable) -> Callable:
+    """Compile a kernel that makes arrays or returns some; it counts who holds them, as Python does."""
+    return njit(**_FLAGS, **flags_of_kernels(allocating=True))(function)
+
+
 def by_type(function: Callable, **options: Any) -> Callable:
     """Let a function of types return the implementation of ``function`` for them, which becomes a kernel."""
     options["jit_options"] = {**_FLAGS, **flags_of_kernels()}

@@ -18,7 +18,7 @@ from typing import Any
 
 from llvmlite import binding
 from llvmlite.binding import Linkage
-from numba.core import codegen, compiler, config
+from numba.core import codegen, compiler, config, errors
 
 from .garbage import COMPILING, collected_seldom
 
@@ -36,6 +36,12 @@ _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_modul
 # Numba's steps for what kernels do not have (expressions of whole arrays, closures, functions that Numba itself takes
 # into their callers) and for branches that a constant decides, which LLVM drops. They take a tenth of the time.
 _NEEDLESS = {"NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"}
+
+# What a kernel is simplified by: memory to registers, loops to their test at the end, and less of what that leaves.
+_SIMPLIFYING = [
+    f"add_{name}_pass"
+    for name in "sroa instruction_combine simplify_cfg loop_rotate instruction_combine simplify_cfg".split()
+]
 
 # What may be in several modules of a process; of these the engine takes one for all. The second is that of what
 # Numba's threads run.
@@ -65,11 +71,16 @@ class _Unlinked(codegen.JITCodeLibrary):
         return 0  # what Numba gives for a function without machine code
 
     def _optimize_functions(self, module: Any) -> None:
+        """Simplify a kernel, by the few passes that leave an entry as fast as all of Numba's do.
+
+        Numba keeps each variable in memory and passes tuples field by field, so that most of what it writes goes.
+        """
         module.data_layout = self._codegen._data_layout
-        for function in module.functions:
-            if not function.is_declaration:  # Numba prepares the passes for each declaration, too
-                passes, builder = self._codegen._function_pass_manager(loop_vectorize=False, slp_vectorize=False)
-                passes.run(function, builder)
+        passes = binding.newpassmanagers.create_new_module_pass_manager()
+        for name in _SIMPLIFYING:
+            getattr(passes, name)()
+        options = binding.newpassmanagers.PipelineTuningOptions()
+        passes.run(module, binding.newpassmanagers.create_pass_builder(self._codegen._tm, options))
 
     def finalize(self) -> None:
         self._finalize_dynamic_globals()
@@ -119,8 +130,8 @@ class _Entry(codegen.JITCodeLibrary):
         its own, as the engine links all code of a process by name.
 
         Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
-        the others takes 7 % of the time. Numba's step that drops counts of references is left out: in a loop
-        kernels work on pointers, which have none.
+        the others takes 7 % of the time. Numba's step that drops counts of references is left out: in a
+        loop kernels work on pointers, which have none.
         """
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage in _OF_MANY:
@@ -189,8 +200,19 @@ class _KernelCompiler(compiler.Compiler):
         return pipelines
 
     def compile_extra(self, function: Any) -> Any:
-        self.state.library = _Unlinked(self.state.targetctx.codegen(), function.__qualname__)
-        return super().compile_extra(function)
+        context = self.state.targetctx
+        self.state.library = _Unlinked(context.codegen(), function.__qualname__)
+        compiled = super().compile_extra(function)
+        if not self.state.flags.nrt and _holds_memory(context, compiled.signature.return_type):
+            raise errors.TypingError(
+                f"{function.__qualname__} returns {compiled.signature.return_type}, which its caller would release;"
+                " a kernel that returns arrays has to count who holds them (allocating_kernel)"
+            )
+        return compiled
+
+
+def _holds_memory(context: Any, kind: Any) -> bool:
+    return context.data_model_manager[kind].contains_nrt_meminfo()
 
 
 def flags_of_entries() -> dict[str, Any]:
@@ -198,10 +220,14 @@ def flags_of_entries() -> dict[str, Any]:
     return {"pipeline_class": _EntryCompiler}
 
 
-def flags_of_kernels() -> dict[str, Any]:
-    """Return the flags of njit for functions that only compiled functions call."""
+def flags_of_kernels(allocating: bool = False) -> dict[str, Any]:
+    """Return the flags of njit for functions that only compiled functions call.
+
+    Most kernels allocate nothing, and what they are given is held by those who called the entry: without Numba's
+    runtime for memory they count no references, which takes 4 % of the time to compile.
+    """
     deferred = {"pipeline_class": _KernelCompiler} if _is_known(codegen.JITCodeLibrary) else {}
-    return {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **deferred}
+    return {"_nrt": allocating, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **deferred}
 
 
 @cache
@@ -213,8 +239,9 @@ def _is_known(library: Any) -> bool:
     return (
         all(hasattr(library, name) for name in _METHODS)
         and found >= _ATTRIBUTES
-        and all(hasattr(codegen.JITCPUCodegen, name) for name in ("_function_pass_manager", "_library_class"))
-        and all(hasattr(passes, name) for name in ("PipelineTuningOptions", "create_pass_builder"))
+        and hasattr(codegen.JITCPUCodegen, "_library_class")
+        and all(hasattr(passes, name) for name in ("PipelineTuningOptions", "create_pass_builder", "ModulePassManager"))
+        and all(hasattr(passes.ModulePassManager, name) for name in _SIMPLIFYING)
         and hasattr(passes.PipelineTuningOptions, "loop_unrolling")
         and "passes" in compiler.PassManager.__init__.__code__.co_names
     )

@@ -5,7 +5,7 @@ from numba import prange
 
 from .activations import LEAKY_RELU, RELU, rectify
 from .arithmetic import fma, total
-from .compiling import ZERO, entry, kernel, serial_and_parallel
+from .compiling import ZERO, allocating_kernel, entry, kernel, serial_and_parallel
 from .examples import activate_units, copy_row, hidden_product, output_probabilities
 from .lanes import border, keep, lane_count, load, numbers, pointer, splat
 from .layers import ROWS
@@ -18,13 +18,13 @@ OWN_BYTES = 512 * 1024  # of weights that each thread of a prediction has for it
 FEW = 16  # rows of a workspace for predictions of no more than one block of rows
 
 
-@kernel
+@allocating_kernel
 def zeros(count, like):
     """Return an array of zeros with room for ``count`` numbers from its border on."""
     return np.zeros(count + lane_count(pointer(like)), like.dtype)
 
 
-@kernel
+@allocating_kernel
 def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
     """Return the arrays of a forward pass over n rows, to be kept alive, and the buffers that point to them."""
     lanes = lane_count(pointer(theta))
@@ -73,7 +73,7 @@ def activate_hidden(count, buffers, sizes, plan, slope):
         rectify(slope, buffers.a1, first, first + count * lanes)
 
 
-@kernel
+@allocating_kernel
 def predict_range(begin, end, x_address, x_row, x_column, theta, sizes, activation, output, slope, out):
     """Set out[begin:end] to the probabilities of those rows; return 0, or NaN as ``predict`` does.
 
@@ -138,13 +138,13 @@ def copy_hidden(first, count, buffers, sizes, plan, out):
             out[first + t, h] = buffers.a1[(h // lanes * plan.rows + t) * lanes + h % lanes]
 
 
-@kernel
+@allocating_kernel
 def layout_of(w1, w2):
     """Return the numbers of the layout of a network's weights."""
     return np.array(layout(w1.shape[0], w1.shape[1], w2.shape[1], lane_count(pointer(w1)), False))
 
 
-@kernel
+@allocating_kernel
 def packed(w1, b1, w2, b2, sizes):
     """Return theta, whose layout has these numbers."""
     theta = zeros(sizes[-1], w1)
