@@ -2,7 +2,8 @@
 
 An entry is what one measurement leaves: ``seconds`` of each contender, by name, a number a round; ``others``, the
 CPUs that other processes used meanwhile; ``round_trips``, how far apart two CPUs were; ``run``, when and with which
-commit; and what its part adds.
+commit; and what its part adds: ``operations`` of the matrix products of one unit, and ``multiply_adds``, how many
+operations a second the threads can do in registers.
 """
 
 from statistics import median
@@ -28,6 +29,23 @@ def ratios(entry):
         fastest = [min(times) for times in zip(*frameworks, strict=True)]
         found["x the best framework"] = _quotients(fastest, seconds[OURS])
     return found
+
+
+def rates(entry):
+    """Return the operations a second of shallownet's matrix products, in each round."""
+    return [entry["operations"] / seconds for seconds in entry["seconds"][OURS]]
+
+
+def at_most(entry, name):
+    """Return a ratio, in each round, of a program that did the products at the rate of multiply-adds and nothing else.
+
+    [] if there is no such ratio, or the rate was not measured, as in earlier runs.
+    """
+    most = entry.get("multiply_adds")
+    found = ratios(entry).get(name)
+    if not most or not found:
+        return []
+    return [ratio * most / rate for ratio, rate in zip(found, rates(entry), strict=True)]
 
 
 def round_trips(entry):

@@ -1,6 +1,7 @@
 """Searching: many short fits, in other processes and in this one, as a grid search and a cross-validation do them."""
 
 import math
+from statistics import median
 
 from grid import FOLDS, GRID, classifiers, digits, grid_search, in_a_new_process, quiet
 from tables import comparison
@@ -17,13 +18,15 @@ def measure(options, progress):
 
     warmup(dtypes=["float64"])
     grid = f"GridSearchCV, {math.prod(map(len, GRID.values()))} candidates x {FOLDS} folds, digits"
-    contenders, X_y, threads, scores = classifiers(), digits(), options.threads, {}
+    contenders, X_y, threads, scores, fits = classifiers(), digits(), options.threads, {}, {}
 
     def running(name):
-        scores[name] = grid_search(contenders[name], *X_y, threads)
+        scores[name], seconds = grid_search(contenders[name], *X_y, threads)
+        fits.setdefault(name, []).append(seconds)
 
     def anew(name):
-        seconds, scores[name] = in_a_new_process(name, threads)
+        seconds, scores[name], of_fits = in_a_new_process(name, threads)
+        fits.setdefault(name, []).append(of_fits)
         return seconds
 
     def iris(name):
@@ -36,11 +39,13 @@ def measure(options, progress):
         (f"cross_val_score, {REPEATS} repeats of {IRIS_FOLDS} folds, iris", iris, {}),
     ):
         progress(words)
+        fits.clear()
         runs = {name: lambda name=name, run=run: run(name) for name in contenders}
         entry = contest(runs, min(3, options.rounds) if options.quick else options.rounds, **timed)
         entries[words] = entry | {"scores": scores.copy()}
         if run is not iris:
             entries[words]["others"] = None  # the processes of the search itself
+            entries[words]["fits"] = {name: median(seconds) for name, seconds in fits.items()}
     return entries
 
 
@@ -54,11 +59,16 @@ def cross_validation(classifier, X, y):
 
 
 def section(entries):
-    words = {"scores, both": lambda entry: " and ".join(f"{100 * score:.2f} %" for score in entry["scores"].values())}
+    words = {
+        "in fits, s, both": lambda entry: " and ".join(f"{seconds:.2f}" for seconds in entry.get("fits", {}).values()),
+        "scores, both": lambda entry: " and ".join(f"{100 * score:.2f} %" for score in entry["scores"].values()),
+    }
+    fits = "In fits: while its processes were at work on some; else they start, are handed their work, and score."
     return "\n\n".join(
         [
             "## Searching",
             "Wall time from a filled cache of compiled code.",
             comparison(entries, ["x MLPClassifier"], "search", scale=1, unit="s", words=words),
+            *([fits] if any("fits" in entry for entry in entries.values()) else []),
         ]
     )

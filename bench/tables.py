@@ -1,6 +1,6 @@
 """Tables in Markdown, of figures with their spread."""
 
-from figures import figures, marked, ratios, summary
+from figures import at_most, figures, marked, ratios, summary
 
 
 def table(header, rows):
@@ -24,13 +24,19 @@ def figure(entry, name, template="{:.1f}", scale=1.0):
     return text if before is None else f"{text} **was {template.format(before * scale)}**"
 
 
+def limit(entry, name):
+    """Return what a ratio can be at most, with its spread; "" if that is unknown."""
+    values = at_most(entry, name)
+    return spread(values) if values else ""
+
+
 def comparison(entries, columns, first="", template="{:.2f}", scale=1e3, unit="ms", words=None):
     """Return a table of entries: name, our time, and the figures named by ``columns`` as far as there are any.
 
-    ``words`` gives further columns: a heading and a function of the entry each.
+    ``words`` gives further columns: a heading and a function of the entry each; those that say nothing are left out.
     """
     columns = [column for column in columns if any(column in figures(entry) for entry in entries.values())]
-    words = words or {}
+    words = {name: word for name, word in (words or {}).items() if any(map(word, entries.values()))}
     rows = [
         [name, spread([s * scale for s in entry["seconds"]["shallownet"]], template)]
         + [figure(entry, column) for column in columns]

@@ -5,11 +5,11 @@ from itertools import compress
 from statistics import median
 
 from distance import FAR, ONE_CORE
-from figures import OURS, ratios, round_trips, summary
+from figures import OURS, rates, ratios, round_trips, summary
 from limits import peak
 from peers import PEERS, ShallowNet, quality
 from shapes import SHAPES, make_problem
-from tables import comparison, spread, table
+from tables import comparison, limit, spread, table
 from timing import Peak, at_work, contest, epochs_lasting
 
 QUALITY_EPOCHS = 5  # after which losses and accuracies are compared
@@ -71,29 +71,21 @@ def rate_table(entries, dtype):
     gemm = "sgemm" if dtype == "float32" else "dgemm"
     rows = []
     for name, entry in entries.items():
-        rates = [entry["operations"] / s for s in entry["seconds"][OURS]]
-        shares = [100 * a / b for a, b in zip(rates, entry["peaks"]["gemm"], strict=True)]
-        giga = [[rate / 1e9 for rate in some] for some in (rates, *entry["peaks"].values())]
+        reached = rates(entry)
+        shares = [100 * a / b for a, b in zip(reached, entry["peaks"]["gemm"], strict=True)]
+        giga = [[rate / 1e9 for rate in some] for some in (reached, *entry["peaks"].values())]
         row = [name, *(spread(some, "{:.0f}") for some in giga), spread(shares, "{:.0f} %")]
-        rows.append(row + limits_of(entry, rates))
+        rows.append(row + limits_of(entry))
     columns = ["shallownet, GFLOP/s", f"{gemm}, GFLOP/s", f"{gemm}, one thread", f"share of {gemm}"]
     limits = ["share of the multiply-adds", "x MLPClassifier at most", "x the best framework at most"]
     return table(["shape", *columns, *limits], rows)
 
 
-def limits_of(entry, rates):
-    """Return the share of the machine's multiply-adds, and the ratios of a program that did them all and nothing else.
-
-    They were not measured in earlier runs: then these cells are empty.
-    """
+def limits_of(entry):
+    """Return the share of the machine's multiply-adds, and the ratios that they allow at most; "" where unknown."""
     most = entry.get("multiply_adds")
-    if not most:
-        return ["", "", ""]
-    found, at_most = ratios(entry), []
-    for column in ("x MLPClassifier", "x the best framework"):
-        values = [ratio * most / rate for ratio, rate in zip(found.get(column, []), rates, strict=False)]
-        at_most.append(spread(values) if values else "")
-    return [spread([100 * rate / most for rate in rates], "{:.0f} %"), *at_most]
+    share = spread([100 * rate / most for rate in rates(entry)], "{:.0f} %") if most else ""
+    return [share, *(limit(entry, column) for column in ("x MLPClassifier", "x the best framework"))]
 
 
 def distance_table(entries):

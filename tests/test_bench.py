@@ -206,16 +206,33 @@ def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
 
 
 def test_the_most_that_the_machine_allows():
+    import predict
     import training
 
-    found = entry([1.0, 2.0], MLPClassifier=[3.0, 8.0], torch=[5.0, 12.0], JAX=[4.0, 10.0])
-    rates = [50.0, 25.0]  # of 100
-    assert training.limits_of(found, rates) == ["", "", ""]
-    assert training.limits_of(found | {"multiply_adds": 100.0}, rates) == [
-        "38 % (25 % .. 50 %)",
-        "11.0 (6.0 .. 16.0)",
-        "14.0 (8.0 .. 20.0)",
-    ]
+    found = entry([1.0, 2.0], MLPClassifier=[3.0, 8.0], torch=[5.0, 12.0], JAX=[4.0, 10.0]) | {"operations": 50}
+    assert training.limits_of(found) == ["", "", ""]
+    measured = found | {"multiply_adds": 100.0}
+    assert training.limits_of(measured) == ["38 % (25 % .. 50 %)", "11.0 (6.0 .. 16.0)", "14.0 (8.0 .. 20.0)"]
+    one_row = entry([1.0], MLPClassifier=[8.0])
+    entries = {"one row": one_row | {"difference": 0.0}, "many rows": measured | {"difference": 0.0}}
+    cells = [line.split(" | ") for line in predict.section(entries).splitlines() if "row" in line]
+    assert [row[3] for row in cells] == ["x MLPClassifier at most", "", "11.0 (6.0 .. 16.0)"]
+
+
+def test_a_search_tells_how_long_it_was_at_work_on_fits(monkeypatch):
+    import grid
+    import search
+
+    monkeypatch.setattr(grid, "GRID", {"alpha": [1e-4, 1e-2]})
+    monkeypatch.setattr(grid, "EPOCHS", 2)
+    X, y = grid.digits()
+    score, fits = grid.grid_search(grid.classifiers()["MLPClassifier"], X[:99], y[:99], 1)
+    assert 0 < score < 1
+    assert 0 < fits < 10
+    scores = {"shallownet": score, "MLPClassifier": score}
+    found = entry([1.0], MLPClassifier=[8.0]) | {"scores": scores}
+    text = search.section({"before": found, "now": found | {"fits": {"shallownet": 0.5, "MLPClassifier": 7.0}}})
+    assert "0.50 and 7.00" in text
 
 
 def test_rounds_are_told_apart_by_the_distance_between_the_cpus():
