@@ -1,5 +1,8 @@
 """The order of the examples, and the generator that shuffles it."""
 
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from harness import shuffled_by_kernel
@@ -19,6 +22,21 @@ def state_of(random_state):
 def assert_same_state(random_state, expected):
     for ours, theirs in zip(state_of(random_state), state_of(expected), strict=True):
         assert_array_equal(ours, theirs)
+
+
+class WithSimpleLock:
+    """Draws as the RandomState of NumPy before 2.4, whose lock cannot be taken twice: it would be waited for for ever.
+
+    What asks for the state or sets it does not take the lock; all else does.
+    """
+
+    def __init__(self, random_state):
+        self._random_state, self._bit_generator = random_state, SimpleNamespace(lock=threading.Lock())
+        self.get_state, self.set_state = random_state.get_state, random_state.set_state
+
+    def __getattr__(self, name):
+        assert not self._bit_generator.lock.locked(), f"{name} waits for a lock that its caller holds"
+        return getattr(self._random_state, name)
 
 
 def lent(n, random_state, **options):
@@ -68,6 +86,15 @@ def test_others_draw_other_numbers_meanwhile():
     assert not set(drawn) & set(after)
     assert not set(drawn) & set(np.random.RandomState(7).randint(2**31, size=2000))
     assert elsewhere != random_state.standard_normal()
+
+
+def test_nothing_draws_while_the_lock_is_held():
+    random_state, expected_state = WithSimpleLock(np.random.RandomState(7)), np.random.RandomState(7)
+    order, expected = lent(50, random_state), lent(50, expected_state)
+    assert_array_equal(order.generator, expected.generator)
+    assert_same_state(random_state, expected_state)
+    order.give_back()
+    assert_same_state(random_state, np.random.RandomState(7))
 
 
 @pytest.mark.parametrize("draw", ["randint", "standard_normal"])

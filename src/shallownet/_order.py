@@ -64,7 +64,10 @@ class Order:
             key = self._lent["state"]["key"].astype(np.int64)
             self.generator = np.concatenate([key, [self._lent["state"]["pos"]], tempered(key)])
             if not self.private:
-                self._random_state.seed(self._random_state.randint(2**32, dtype=np.uint64))
+                drawing = np.random.RandomState(0)
+                drawing.set_state(self._lent)
+                another = np.random.RandomState(drawing.randint(2**32, dtype=np.uint64))
+                self._random_state.set_state(another.get_state(legacy=False))
                 self._parked = self._random_state.get_state(legacy=False)
 
     def give_back(self):
@@ -82,7 +85,10 @@ class Order:
         self.generator = None
 
     def _locked(self):
-        """Return the lock with which NumPy keeps threads from drawing at the same time."""
+        """Return the lock with which NumPy keeps threads from drawing at the same time.
+
+        Before NumPy 2.4 it cannot be taken twice, so in its block the state may be asked for and set, but not draw.
+        """
         return self._random_state._bit_generator.lock
 
 
