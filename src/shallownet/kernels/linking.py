@@ -34,8 +34,13 @@ _METHODS = {
 _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_module"}
 
 # Numba's steps for what kernels do not have (expressions of whole arrays, closures, functions that Numba itself takes
-# into their callers) and for branches that a constant decides, which LLVM drops. They take a tenth of the time.
-_NEEDLESS = {"NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"}
+# into their callers, blocks in which Python runs, literals, errors made of variables, threads) and for branches that a
+# constant decides, which LLVM drops. They take an eighth of the time.
+_NEEDLESS = {
+    *("NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"),
+    *("WithLifting", "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass"),
+    *("RewriteSemanticConstants", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "DumpParforDiagnostics"),
+}
 
 # What a kernel is simplified by: memory to registers, loops to their test at the end, and less of what that leaves.
 _SIMPLIFYING = [
