@@ -37,7 +37,8 @@ def draw_speed(entries, axes):
         rows = [row + height * (i - 0.5) for row, _ in places]
         medians, low, high = (np.array([found[key] for _, found in places]) for key in ("median", "min", "max"))
         axes.barh(rows, medians - 1, 0.9 * height, left=1, label=label)
-        axes.errorbar(medians, rows, xerr=np.array([medians - low, high - medians]), fmt="none", ecolor="0.3", elinewidth=1)
+        beside = np.array([medians - low, high - medians])
+        axes.errorbar(medians, rows, xerr=beside, fmt="none", ecolor="0.3", elinewidth=1)
         for row, median, end in zip(rows, medians, high, strict=True):
             axes.annotate(f"{median:.1f}", (end, row), (3, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_xscale("log")
