@@ -81,7 +81,7 @@ class _Unlinked(codegen.JITCodeLibrary):
         Numba keeps each variable in memory and passes tuples field by field, so that most of what it writes goes.
         """
         module.data_layout = self._codegen._data_layout
-        passes = binding.newpassmanagers.create_new_module_pass_manager()
+        passes = binding.newpassmanagers.ModulePassManager()
         for name in _SIMPLIFYING:
             getattr(passes, name)()
         options = binding.newpassmanagers.PipelineTuningOptions()
@@ -135,8 +135,8 @@ class _Entry(codegen.JITCodeLibrary):
         its own, as the engine links all code of a process by name.
 
         Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
-        the others takes 7 % of the time. Numba's step that drops counts of references is left out: in a
-        loop kernels work on pointers, which have none.
+        the others takes 7 % of the time. Numba's step that drops counts of references is left out: in a loop
+        kernels work on pointers, which have none.
         """
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage in _OF_MANY:
@@ -208,16 +208,13 @@ class _KernelCompiler(compiler.Compiler):
         context = self.state.targetctx
         self.state.library = _Unlinked(context.codegen(), function.__qualname__)
         compiled = super().compile_extra(function)
-        if not self.state.flags.nrt and _holds_memory(context, compiled.signature.return_type):
+        returned = compiled.signature.return_type
+        if not self.state.flags.nrt and context.data_model_manager[returned].contains_nrt_meminfo():
             raise errors.TypingError(
-                f"{function.__qualname__} returns {compiled.signature.return_type}, which its caller would release;"
+                f"{function.__qualname__} returns {returned}, which its caller would release;"
                 " a kernel that returns arrays has to count who holds them (allocating_kernel)"
             )
         return compiled
-
-
-def _holds_memory(context: Any, kind: Any) -> bool:
-    return context.data_model_manager[kind].contains_nrt_meminfo()
 
 
 def flags_of_entries() -> dict[str, Any]:
