@@ -23,6 +23,7 @@ from shallownet.kernels.examples import (
 from shallownet.kernels.lanes import REGISTER_BYTES, pointer_at
 from shallownet.kernels.layers import SCALE, multiply, output_layer
 from shallownet.kernels.loss import OUTPUTS, cross_entropy, probabilities
+from shallownet.kernels.memory import Memory
 from shallownet.kernels.plan import GENERATOR, ORDER, Plan, Settings
 from shallownet.kernels.shuffling import shuffle
 from shallownet.kernels.updates import ADAM
@@ -115,6 +116,7 @@ class Parts:
         self.network.attach(problem.X, problem.y[:, None].astype(dtype), None, None, shape.batch_size, 1)
         self.order = Order(shape.n_samples, None, np.random.RandomState(0))
         self.order.lend(MANY_EPOCHS)
+        self.memory = Memory()
         self.problem, self.sizes = problem, sizes
 
     def seconds(self):
@@ -122,7 +124,7 @@ class Parts:
         network, shape = self.network, self.problem.shape
         network.train_epoch(self.order.rows, 0.0, 0)  # sets the order, and fills the buffers with numbers of a training
         plan = network._plan
-        plan[GENERATOR] = self.order.generator.ctypes.data
+        plan[GENERATOR] = self.memory.address(self.order.generator)
         run_shuffle(shape.n_samples, network._sizes, plan, 1)  # as in a fit, rows lie anywhere in X
         names = Plan(*plan)
         count = min(shape.batch_size // names.shares, names.rows)  # a long share is done in several blocks

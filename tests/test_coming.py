@@ -21,15 +21,15 @@ def test_all_rows_are_asked_for_within_the_products(n_features, monkeypatch):
     monkeypatch.setattr(coming, "FAR_BYTES", 0)
     X = np.zeros((300, n_features), np.float32)
     for run, panels in product([12, 64, 96, 108], [2, 3, 7, 32]):
-        how, blocks = asking(X, run, panels), run // ROWS * (panels // 2)
+        how, blocks = asking(0, X, run, panels), run // ROWS * (panels // 2)
         assert how.rows * blocks >= run
         assert (how.asks - 1) * LINE_BYTES >= how.size  # so that with the last byte all lines of a row are among them
         groups = how.rows * -(-how.asks // how.together)
         assert groups * how.apart <= n_features + 1
         if how.rows <= n_features + 1:
             assert how.apart >= 1
-    assert asking(X, 11, 2) is None
-    assert asking(X, 12, 1) is None
+    assert asking(0, X, 11, 2) is None
+    assert asking(0, X, 12, 1) is None
 
 
 @pytest.mark.skipif(not WIDE, reason="asks with registers of 512 bits only")
@@ -47,12 +47,12 @@ def test_the_same_bits(dtype, batch_size, monkeypatch):
 
 def test_only_rows_in_one_piece_that_lie_far_away_are_asked_for(monkeypatch):
     X = np.random.default_rng(0).normal(size=(50, 6))
-    assert asking(X, 24, 2) is None  # the caches hold so few
+    assert asking(0, X, 24, 2) is None  # the caches hold so few
     monkeypatch.setattr(coming, "FAR_BYTES", 0)
     for name, other in [("plain", X), *layouts(X)]:
-        how = asking(other, 24, 2)
+        how = asking(1234, other, 24, 2)
         if WIDE and other.strides[1] == X.itemsize:
-            assert (how.address, how.row, how.size) == (other.ctypes.data, other.strides[0], X[0].nbytes), name
+            assert (how.address, how.row, how.size) == (1234, other.strides[0], X[0].nbytes), name
         else:
             assert how is None, name
 

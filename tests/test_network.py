@@ -10,7 +10,8 @@ from naive import Model, Rule
 
 from shallownet import _forward, _network, _workspace
 from shallownet._forward import thread_count
-from shallownet._workspace import dense_workspace, shares_of, zeros
+from shallownet._workspace import dense_workspace, shares_of
+from shallownet.kernels.memory import Memory, zeros
 from shallownet.kernels.panels import layout
 
 
@@ -57,7 +58,7 @@ def test_shares_grow_with_the_batch_and_stay_large():
 def test_no_block_of_a_batch_is_short(batch_size, monkeypatch):
     monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 60 * 4 * 1024)
     X, dtype = np.zeros((2, 784), np.float32), np.dtype(np.float32)
-    plan = dense_workspace(X, layout(784, 100, 10, 16, False), dtype, batch_size, 1, False).plan
+    plan = dense_workspace(Memory(), X, layout(784, 100, 10, 16, False), dtype, batch_size, 1, False).plan
     last = batch_size % plan["block"] or plan["block"]
     assert plan["block"] <= plan["shares"] * plan["rows"]
     assert last >= plan["block"] / 2
@@ -68,7 +69,7 @@ def test_what_threads_write_lies_far_apart(dtype):
     dtype = np.dtype(dtype)
     lanes = 64 // dtype.itemsize
     sizes, threads = layout(64, 100, 10, lanes, False), 3
-    space = dense_workspace(np.zeros((2, 64), dtype), sizes, dtype, 300, threads, False)
+    space = dense_workspace(Memory(), np.zeros((2, 64), dtype), sizes, dtype, 300, threads, False)
     assert space.parts == threads
     apart = space.plan["apart"] * dtype.itemsize
     own = [space.buffers[name] for name in ("strip", "x", "a1", "d1", "z2", "y", "weight", "losses")]
@@ -84,7 +85,7 @@ def test_share_of_a_large_network_is_not_divided():
     # its workspace does not fit, but its gradient is larger
     dtype = np.dtype(np.float64)
     sizes = layout(784, 256, 10, 8, False)
-    plan = dense_workspace(np.zeros((2, 784), dtype), sizes, dtype, 256, 1, False).plan
+    plan = dense_workspace(Memory(), np.zeros((2, 784), dtype), sizes, dtype, 256, 1, False).plan
     assert plan["block"] == 256
     assert plan["rows"] * (784 + 2 * 256) * dtype.itemsize > _workspace.WORKSPACE_BYTES
 

@@ -21,7 +21,7 @@ KERNEL_FLOORS = [
     {"cache", "linking"},
     {"compiling"},
     {"lanes"},
-    {"arithmetic"},
+    {"arithmetic", "memory"},
     {"blocks"},
     {"elementary"},
     {"activations", "layers", "loss", "updates"},
@@ -33,8 +33,8 @@ KERNEL_FLOORS = [
     {"prediction", "epoch"},
 ]
 FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
-    {"_version"},
-    {"_saving", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks", "_order", "_sparse_data"},
+    {"_version", "_sparse_data"},
+    {"_saving", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks", "_order"},
     {"_network", "_parameters"},
     {"_forward", "_training", "_lbfgs"},
     {"_fitting"},

@@ -13,7 +13,6 @@ from ._labels import SINGLE, n_outputs_of, targets_of, weighted_by_class
 from ._lbfgs import minimize_loss
 from ._network import Network
 from ._order import Order
-from ._sparse_data import csr_of
 from ._training import Course, LearningRate, Training, check_finite, watch
 from ._validation import Validation, split
 from ._weights import initial_weights
@@ -39,7 +38,7 @@ class Fit:
 
     def __init__(self, estimator, X, y, sample_weight, classes, kind, held_out, incremental):
         self.estimator = estimator
-        self.X, self.y = csr_of(X) if sparse.issparse(X) else X, y
+        self.X, self.y = X.tocsr() if sparse.issparse(X) else X, y
         self.classes, self.kind = classes, kind
         self.held_out = held_out
         self.incremental = incremental

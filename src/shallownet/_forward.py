@@ -7,8 +7,9 @@ import numpy as np
 from scipy import sparse
 
 from ._network import matrices
-from ._pace import Pace
-from ._sparse_data import csr_of
+from ._pace import Pace, policy
+from ._sparse_data import arrays_of
+from .kernels.memory import Memory
 from .kernels.prediction import (
     hidden_activations_serial,
     predict_parallel,
@@ -35,16 +36,17 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
     if sparse.issparse(X):
         _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, False, out)
         return out, not np.isnan(out.sum())
-    arguments = X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, output, slope, out
+    memory = Memory()
+    arguments = memory.address(X), *X.strides, w1, b1, w2, b2, activation, output, slope, out
     operations = 2 * w1.shape[1] * (w1.shape[0] + w2.shape[1])  # of a row
-    if n * operations < FEW_OPERATIONS:
+    if n * operations < FEW_OPERATIONS and policy() != "always":
         return out, isfinite(predict_serial(0, n, 1, *arguments))
     return out, _predict_paced(n, operations, thread_count(n_jobs), w1.dtype, arguments)
 
 
 def _predict_paced(n, operations, parts, dtype, arguments):
     """Predict n rows of so many operations each, in calls as the clock advises; return whether all is finite."""
-    kind = dtype, parts, (n * operations).bit_length()
+    kind = dtype, parts, (n * operations).bit_length(), policy()
     pace = _paces.get(kind) or _paces.setdefault(kind, Pace(1, n * operations, parts > 1, ("predict", dtype)))
     begin, zero = 0, 0.0
     while begin < n:
@@ -76,8 +78,10 @@ def hidden_activations(X, coefs, intercepts, activation, slope):
     if sparse.issparse(X):
         _fill_sparse(X, w1, b1, w2, b2, activation, 0, slope, True, out)
         return out
+    memory = Memory()
+    arguments = memory.address(X), *X.strides, w1, b1, w2, b2, activation, slope, out
     for begin, end in _calls(len(X), 2 * w1.size):
-        hidden_activations_serial(begin, end, X.ctypes.data, *X.strides, w1, b1, w2, b2, activation, slope, out)
+        hidden_activations_serial(begin, end, *arguments)
     return out
 
 
@@ -88,12 +92,13 @@ def _matrices_for(X, coefs, intercepts):
 
 
 def _fill_sparse(X, w1, b1, w2, b2, activation, output, slope, hidden, out):
-    X = csr_of(X)
-    indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
+    memory = Memory()
+    data, indices, indptr = arrays_of(X.tocsr())
+    address = memory.address(data)
     arguments = w1, b1, w2, b2, activation, output, slope, hidden
-    nonzeros = X.nnz / X.shape[0] + w2.shape[1] + 1
+    nonzeros = len(data) / X.shape[0] + w2.shape[1] + 1
     for begin, end in _calls(X.shape[0], 2 * nonzeros * w1.shape[1]):
-        predict_sparse(X.data.ctypes.data, indptr[begin : end + 1], indices, *arguments, out[begin:end])
+        predict_sparse(address, indptr[begin : end + 1], indices, *arguments, out[begin:end])
 
 
 def thread_count(n_jobs):

@@ -5,9 +5,10 @@ from time import perf_counter
 import numpy as np
 
 from ._pace import Pace
-from ._workspace import dense_workspace, sparse_workspace, zeros
+from ._workspace import dense_workspace, sparse_workspace
 from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
 from .kernels.lanes import REGISTER_BYTES
+from .kernels.memory import Memory, zeros
 from .kernels.panels import layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
 from .kernels.threads import threads
@@ -99,6 +100,7 @@ class Network:
         Parameters
         ----------
         X : ndarray of shape (n, n_features), of the network's dtype, in any memory layout, or CSR matrix
+            Read where it lies in each epoch; a CSR matrix is copied, as are the others.
         targets : ndarray of shape (n, m): class indices, or 0 and 1 for each output
         sample_weight : ndarray of shape (n,) or None
         rows : ndarray of shape (n_samples,) of intp, or None
@@ -115,19 +117,19 @@ class Network:
         # all rows of X in one batch: their gradient is the same in any order, but for roundings
         self.as_they_come = rows is None and batch_size == self.n_samples
         self._step, self._losses = 0, np.zeros((1, 2))
-        self._X = X  # kept alive: the kernels know only its address
+        memory = self._memory = Memory()  # holds what the kernels know the address of
         lay_out = sparse_workspace if self.sparse else dense_workspace
-        self._workspace = lay_out(X, s, self.dtype, batch_size, n_threads, self.as_they_come)
+        self._workspace = lay_out(memory, X, s, self.dtype, batch_size, n_threads, self.as_they_come)
         weighted = sample_weight is not None
         self._buffers = Buffers(
             theta=self.theta,
             first=self.first,
             second=self.second,
-            targets=np.ascontiguousarray(targets, self.dtype),
-            weights=np.ascontiguousarray(sample_weight if weighted else [], self.dtype),
+            targets=np.array(targets, self.dtype, order="C"),
+            weights=np.array(sample_weight if weighted else [], self.dtype, order="C"),
             **self._workspace.buffers,
         )
-        self._addresses = np.array([array.ctypes.data for array in self._buffers])
+        self._addresses = np.array([memory.address(array) for array in self._buffers])
         activation, output, solver = self.codes
         plan = Plan(
             activation=activation,
@@ -193,8 +195,9 @@ class Network:
         plan, settings, n = self._plan, self._constants, self.n_samples
         plan[_SEEN] = seen
         plan[_ORDERED] = order is not None and not self.as_they_come
-        plan[ORDER] = 0 if order is None else order.ctypes.data
-        plan[GENERATOR] = 0 if generator is None else generator.ctypes.data
+        memory = Memory()
+        plan[ORDER] = 0 if order is None else memory.address(order)
+        plan[GENERATOR] = 0 if generator is None else memory.address(generator)
         settings[_RATE] = rate
         parallel, places = self.pace.next_call(most * n)
         epochs = max(1, places // n)

@@ -5,7 +5,7 @@ Python can react to an interrupt between calls. Whether threads pay depends on t
 threading layer, and on how busy the other cores are at the moment; so both copies are tried, the faster one is
 kept, and the other is tried again from time to time. Where the system tells that no core is free, threads are tried
 seldom: a call of theirs would last until others have left a core to each of them, a hundred times as long as a small
-prediction.
+prediction. The environment variable SHALLOWNET_PARALLEL can take the choice from the clock, to look for an error.
 """
 
 import math
@@ -25,6 +25,22 @@ GUESSED_RATE = 40e9  # operations per second, before anything is measured
 # The seconds that serial calls took which could have been parallel, by kind of training.
 _without_threads: dict = {}
 _last_parallel = [-math.inf]  # when a parallel call of this process last ended
+
+
+def policy():
+    """Return what SHALLOWNET_PARALLEL says: use threads "always" or "never", or "auto", as the clock advises.
+
+    Raises
+    ------
+    ValueError
+        If it says something else.
+    """
+    found = os.environ.get("SHALLOWNET_PARALLEL", "auto")
+    if found not in ("always", "never", "auto"):
+        raise ValueError(
+            f"The environment variable SHALLOWNET_PARALLEL must be one of 'always', 'never' and 'auto', got {found!r}."
+        )
+    return found
 
 
 def crowded():
@@ -56,7 +72,8 @@ class Pace:
         self._seconds = {False: operations / GUESSED_RATE}  # for an example, by copy
         self._last = {}  # the same of the last call of each copy alone
         self._measured = {False: -1.0}
-        self._may = may and operations * step >= SMALLEST_STEP
+        self._always = may and policy() == "always"
+        self._may = may and operations * step >= SMALLEST_STEP and policy() == "auto"
         self._kind = kind
         self._trusted = FIRST_RETRY_SECONDS
         self._once_more = False  # whether the copy that is looked at has another call
@@ -66,6 +83,10 @@ class Pace:
 
     def next_call(self, left):
         """Return whether the next call is parallel, and about how many of the examples left it should do."""
+        if self._always:
+            seconds = CALL_SECONDS if True in self._seconds else TRIAL_SECONDS
+            self._seconds.setdefault(True, self._seconds[False])
+            return True, self._places(True, seconds, left)
         if self._measured[False] < 0:  # the guess may be far too fast
             return False, self._places(False, TRIAL_SECONDS, left)
         now = perf_counter()

@@ -24,11 +24,18 @@ def sound(X, name="X"):
     return X
 
 
-def csr_of(X):
-    """Return sparse X, which is sound, as CSR whose data lie one after the other in memory."""
-    X = X.tocsr()
-    data = np.require(X.data, requirements=["C", "A"])
-    return X if data is X.data else type(X)((data, X.indices, X.indptr), shape=X.shape)
+def arrays_of(X):
+    """Return data, indices and indptr of X (CSR) for kernels: copies, as the user may change X while they run.
+
+    Raises
+    ------
+    ValueError
+        If the copies do not make up a matrix, as X has been changed since it was checked.
+    """
+    data, indices, indptr = X.data.copy(), X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    if not _compressed(indptr, indices, len(data), *X.shape):
+        raise ValueError("Sparse X was changed while it was read: its arrays no longer make up a matrix.")
+    return data, indices, indptr
 
 
 def _within(indices, size):

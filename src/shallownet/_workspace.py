@@ -1,13 +1,15 @@
 """The buffers that training needs beside X, sized so that they stay in the second cache whatever the batch."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from ._sparse_data import arrays_of
 from .kernels.coming import asking
 from .kernels.examples import end_of_run
 from .kernels.lanes import REGISTER_BYTES
 from .kernels.layers import UNIT
+from .kernels.memory import zeros
 from .kernels.panels import round_up
 from .kernels.plan import LOSS_GAP, TILE
 from .kernels.team import LINE
@@ -22,24 +24,11 @@ SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients cos
 
 
 class Workspace(NamedTuple):
-    """A workspace: the kernels' buffers and integers by name, threads that can share it.
-
-    ``owned`` are the arrays that only their addresses in the plan refer to.
-    """
+    """A workspace: the kernels' buffers and integers by name, threads that can share it."""
 
     buffers: dict[str, np.ndarray]
     plan: dict[str, int]
     parts: int
-    owned: Any
-
-
-def zeros(count, dtype):
-    """Return zeros that begin at a border of registers, so that no load of lanes straddles two cache lines."""
-    dtype = np.dtype(dtype)
-    spare = REGISTER_BYTES // dtype.itemsize
-    array = np.zeros(count + spare, dtype)
-    start = -array.ctypes.data % REGISTER_BYTES // dtype.itemsize
-    return array[start : start + count]
 
 
 def shares_of(batch_size):
@@ -50,10 +39,11 @@ def shares_of(batch_size):
     return 2 if shares == 1 and batch_size >= SMALLEST_SHARE else shares
 
 
-def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
+def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come):
     """Return the Workspace for dense X: each share of a batch has its gradient, each thread a workspace.
 
     Where the batch is all rows ``as_they_come`` and they are few, each share has a workspace, in which they stay.
+    ``memory`` holds what the plan has addresses of.
     """
     lanes = REGISTER_BYTES // dtype.itemsize
     shares = shares_of(batch_size)
@@ -76,7 +66,8 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
     for part in range(workspaces):
         start = part * apart + sizes.features
         own["x"][start : start + rows * sizes.feature_rows : sizes.feature_rows] = 1
-    how = asking(X, end_of_run(0, min(share, rows)), sizes.whole)
+    x_address = memory.address(X)
+    how = asking(x_address, X, end_of_run(0, min(share, rows)), sizes.whole)
     asked = np.array(how or [], np.int64)
     team = zeros((1 + parts + shares) * LINE, np.int64)
     buffers = {
@@ -94,27 +85,28 @@ def dense_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
         "stays": stays,
         "gradient_gap": gradient_gap,
         "units": units,
-        "x_address": X.ctypes.data,
+        "x_address": x_address,
         "x_row": X.strides[0],
         "x_column": X.strides[1],
-        "asking": asked.ctypes.data if how else 0,
-        "team": team.ctypes.data,
+        "asking": memory.address(asked) if how else 0,
+        "team": memory.address(team),
         "entries": 0,
         "ends": 0,
     }
-    return Workspace(buffers, plan, parts, (team, asked))
+    return Workspace(buffers, plan, parts)
 
 
-def sparse_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
+def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come):
     """Return the Workspace for sparse X (CSR): one gradient and one workspace, of which each thread has a part.
 
-    Its rows are never copied, so it makes no difference whether they are taken ``as_they_come``.
+    Its rows are copied once, so it makes no difference whether they are taken ``as_they_come``. ``memory`` holds what
+    the plan has addresses of.
     """
     lanes = REGISTER_BYTES // dtype.itemsize
     row = 2 * sizes.panels * lanes + sizes.output_rows
     rows = _rows(SPARSE_WORKSPACE_BYTES // (row * dtype.itemsize), batch_size)
     units = sizes.features + sizes.panels
-    indptr, indices = X.indptr.astype(np.int64), X.indices.astype(np.int64)
+    data, indices, indptr = arrays_of(X)
     nonzeros = -np.sort(-np.diff(indptr))[:rows].sum()  # no block has more
     entries, ends = np.zeros(nonzeros, np.int64), np.zeros(sizes.features, np.int64)
     buffers = {
@@ -134,15 +126,15 @@ def sparse_workspace(X, sizes, dtype, batch_size, n_threads, as_they_come):
         "stays": False,
         "gradient_gap": 0,
         "units": units,
-        "x_address": X.data.ctypes.data,
-        "x_row": indptr.ctypes.data,
-        "x_column": indices.ctypes.data,
+        "x_address": memory.address(data),
+        "x_row": memory.address(indptr),
+        "x_column": memory.address(indices),
         "asking": 0,
         "team": 0,
-        "entries": entries.ctypes.data,
-        "ends": ends.ctypes.data,
+        "entries": memory.address(entries),
+        "ends": memory.address(ends),
     }
-    return Workspace(buffers, plan, n_threads, (indptr, indices, entries, ends))
+    return Workspace(buffers, plan, n_threads)
 
 
 def _rows(fitting, needed):

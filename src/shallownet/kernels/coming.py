@@ -38,8 +38,8 @@ class Asking(NamedTuple):
 ADDRESS, ROW, SIZE, ROWS_EACH, ASKS, TOGETHER, APART = range(len(Asking._fields))
 
 
-def asking(X, run, panels):
-    """Return the Asking for X where products of ``run`` examples have so many whole panels; None if there is none.
+def asking(address, X, run, panels):
+    """Return the Asking for X at an address, where products of ``run`` examples have so many whole panels, or None.
 
     Only rows in one piece are asked for, by products with blocks of whole size for two panels. Products of fewer
     examples, as of a short last batch, may not ask for all that comes.
@@ -51,7 +51,7 @@ def asking(X, run, panels):
     asks = -(-size // LINE_BYTES) + 1  # a row seldom begins where a line does
     together = -(-asks // max(1, min(asks, length // rows)))
     apart = length // (rows * -(-asks // together))
-    return Asking(X.ctypes.data, X.strides[0], size, rows, asks, together, apart)
+    return Asking(address, X.strides[0], size, rows, asks, together, apart)
 
 
 def asking_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
