@@ -52,7 +52,7 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
     """Run the parts first..last of a share of ``count`` examples, at one place of the order after the other."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
-    mine = epoch.of_share(0, 1, 0, buffers, sizes, plan)
+    mine = epoch.of_share(0, 0, buffers, plan)
     lanes = REGISTER_BYTES // like.itemsize
     for i in range(repetitions):
         position = i * count % (n - count + 1)

@@ -14,7 +14,7 @@ from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
 from .kernels.threads import threads
 
 # the places of what changes from epoch to epoch
-_SEEN, _ORDERED, _SKIPPED = (Plan._fields.index(name) for name in ("seen", "ordered", "skipped"))
+_SEEN, _ORDERED = (Plan._fields.index(name) for name in ("seen", "ordered"))
 _RATE = Settings._fields.index("rate")
 
 UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
@@ -142,7 +142,6 @@ class Network:
             generator=0,
             seen=0,
             key=self.key,
-            skipped=0,
             **self._workspace.plan,
         )
         self._plan, self._constants = np.array(plan), np.array(self.settings, dtype=np.float64)
@@ -204,7 +203,6 @@ class Network:
         self._step, self._losses = step, np.zeros((epochs + 1, 2))  # the last row is for what was reached
         begin, end = 0, epochs * n
         while True:
-            plan[_SKIPPED] = self._losses[-1, 1]
             seconds = self._call(parallel, begin, self._border(begin, places, end), step)
             reached = int(self._losses[-1, 0])
             self.pace.record(parallel, reached - begin, seconds)

@@ -11,7 +11,7 @@ from .kernels.lanes import REGISTER_BYTES
 from .kernels.layers import UNIT
 from .kernels.memory import zeros
 from .kernels.panels import round_up
-from .kernels.plan import LOSS_GAP, TILE
+from .kernels.plan import SUMS_GAP, TILE
 from .kernels.team import LINE
 
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
@@ -72,7 +72,7 @@ def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come
     team = zeros((1 + parts + shares) * LINE, np.int64)
     buffers = {
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_losses": zeros(2 * shares * LOSS_GAP, dtype),
+        "share_sums": zeros(2 * shares * SUMS_GAP, dtype),
         "living": _living(sizes, lanes, dtype),
         **gradients,
         **own,
@@ -112,7 +112,7 @@ def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_com
     buffers = {
         "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_losses": zeros(2 * LOSS_GAP, dtype),
+        "share_sums": zeros(2 * SUMS_GAP, dtype),
         "living": _living(sizes, lanes, dtype),
         "strip": zeros(0, dtype),
         "x": zeros(nonzeros, dtype),

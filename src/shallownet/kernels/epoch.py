@@ -10,6 +10,10 @@ What is summed in which order never depends on the number of threads, and so the
 number of them. Between the phases only gradients and weights pass from one core to another. A batch that is longer
 than the workspace goes through the first phase block by block, each share carrying its gradient on.
 
+Which phases follow each other depends on sizes alone: the second phase of a batch without weight changes nothing, but
+it is there. The rules of ``team`` say what a thread may read; whatever is known from data only, such as the sum of a
+batch's weights, is left in memory by the thread that has claimed the task, and is read by those that claim later ones.
+
 The examples are counted in places of the order: place p of a call is place p % n of its epoch p // n. A call may
 begin and end at any border of blocks, so that a run can be done in any number of calls.
 """
@@ -21,10 +25,10 @@ from numba import prange
 
 from . import team
 from .compiling import ZERO, kernel, serial_and_parallel
-from .examples import end_of_run, propagate, row_of
+from .examples import end_of_run, propagate
 from .lanes import numbers, pointer, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
-from .plan import ASKING, BUFFERS, GENERATOR, LOSS_GAP, ORDER, PLAN, SETTINGS, SHARES, TEAM, Buffers, Plan, Settings
+from .plan import ASKING, BUFFERS, GENERATOR, ORDER, PLAN, SETTINGS, SHARES, SUMS_GAP, TEAM, Buffers, Plan, Settings
 from .shuffling import shuffle
 from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
@@ -61,51 +65,69 @@ def bias_correction(decay, step):
     return 1.0 if (1.0 - decay) * step > SETTLED else 1.0 - math.pow(decay, float(step))
 
 
-class Update(NamedTuple):
-    """An update that was done: its epoch, its number, the size of its batch (0: none), and the sum of its weights."""
+class Batch(NamedTuple):
+    """A batch that a call has trained on: its number in the run, its epoch, its examples (0: there is none)."""
 
-    epoch: int
     number: int
+    epoch: int
     size: int
-    weight_sum: float
 
 
 @kernel
-def note_loss(last, notes, buffers, plan, settings):
-    """Add the loss of the last update's batch to that of its epoch. INOUT notes, the numbers of ``losses``."""
-    if last.size > 0:
-        notes[2 * last.epoch] += loss_of_step(last.number, last.size, last.weight_sum, buffers, plan, settings)
+def note_batch(last, notes, reached, buffers, plan, settings):
+    """Add the loss of a batch to that of its epoch; a batch without weight is noted as left out.
+
+    INOUT notes, the numbers of ``losses``, of which ``reached`` is the first of the last row.
+    """
+    if last.size == 0:
+        return
+    weight_sum = weight_of_batch(last.number, last.size, buffers, plan)
+    if weight_sum == 0.0:
+        notes[2 * last.epoch + 1] += last.size
+        notes[reached + 1] += 1
+    else:
+        notes[2 * last.epoch] += loss_of_batch(last, weight_sum, buffers, plan, settings)
 
 
 @kernel
-def loss_of_step(update, size, weight_sum, buffers, plan, settings):
+def loss_of_batch(last, weight_sum, buffers, plan, settings):
     """Return the loss of a batch before its update, times its size."""
     data_loss = 0.0
     for share in range(plan.shares):
-        data_loss += buffers.share_losses[place_of_loss(update, share, plan)]
+        data_loss += buffers.share_sums[place_of_sums(last.number, share, plan)]
     penalty = 0.5 * settings.alpha * sum_of(buffers.squares, ZERO, plan.units)
-    return (data_loss + penalty) / weight_sum * size
+    return (data_loss + penalty) / weight_sum * last.size
 
 
 @kernel
-def place_of_loss(update, share, plan):
-    """Return where a share's loss is kept: until the next batch is done with, so each second one has its own places."""
-    return (update % 2 * plan.shares + share) * LOSS_GAP
-
-
-@kernel
-def weight_of_batch(position, count, order, buffers, plan):
-    """Return the sum of the weights of the examples at ``count`` places from ``position`` on."""
+def weight_of_batch(number, size, buffers, plan):
+    """Return the sum of the weights of a batch's examples, 1 each if they have none."""
     if not plan.weighted:
-        return float(count)
+        return float(size)
     weight_sum = 0.0
-    for t in range(position, position + count):
-        weight_sum += buffers.weights[row_of(order, plan.ordered, t)]
+    for share in range(plan.shares):
+        weight_sum += buffers.share_sums[place_of_sums(number, share, plan) + 1]
     return weight_sum
 
 
 @kernel
-def of_share(share, update, thread, buffers, sizes, plan):
+def place_of_sums(number, share, plan):
+    """Return where a share's sums are kept until the next batch is done with: each second one has its own places."""
+    return (number % 2 * plan.shares + share) * SUMS_GAP
+
+
+@kernel
+def add_to_sums(place, count, fresh, buffers, plan):
+    """Add the losses and the weights of the workspace's examples to sums, anew if ``fresh``. INOUT share_sums."""
+    loss = sum_of(buffers.losses, ZERO, count)
+    buffers.share_sums[place] = loss if fresh else buffers.share_sums[place] + loss
+    if plan.weighted:
+        weight = sum_of(buffers.weight, ZERO, count)
+        buffers.share_sums[place + 1] = weight if fresh else buffers.share_sums[place + 1] + weight
+
+
+@kernel
+def of_share(share, thread, buffers, plan):
     """Return the buffers as one share of the batch sees them in its own workspace, or in that of one thread."""
     mine = (share if plan.stays else thread) * plan.apart
     return Buffers(
@@ -114,7 +136,7 @@ def of_share(share, update, thread, buffers, sizes, plan):
         buffers.second,
         shifted(buffers.gradient, share * plan.gradient_gap),
         buffers.squares,
-        shifted(buffers.share_losses, place_of_loss(update, share, plan)),
+        buffers.share_sums,
         buffers.targets,
         buffers.weights,
         buffers.living,
@@ -131,17 +153,16 @@ def of_share(share, update, thread, buffers, sizes, plan):
 
 @kernel
 def do_share(
-    share, thread, update, place, seen, count, begin, end, fresh, copied,
+    share, thread, number, place, seen, count, begin, end, fresh, copied,
     order, asking, buffers, sizes, plan, settings,
 ):  # fmt: skip
     """Do one share of ``count`` examples from a place of the order, which are in its workspace if ``copied``."""
-    mine = of_share(share, update, thread, buffers, sizes, plan)
+    mine = of_share(share, thread, buffers, plan)
     start = share * count // plan.shares
     stop = (share + 1) * count // plan.shares
     propagate(place + start, seen, stop - start, copied, begin, end, order, asking, mine, sizes, plan, settings)
     add_gradient(stop - start, fresh, mine, sizes, plan)
-    before = 0.0 if fresh else mine.share_losses[0]
-    mine.share_losses[0] = before + sum_of(mine.losses, ZERO, stop - start)
+    add_to_sums(place_of_sums(number, share, plan), stop - start, fresh, mine, plan)
 
 
 @kernel
@@ -160,12 +181,12 @@ def places_after(share, first, end, place, count, left, shares):
 
 @kernel
 def examples_phase(
-    thread, threads, phase, tasks, update, place, seen, count, left, fresh, copied, last, notes,
+    thread, threads, phase, tasks, number, place, seen, count, left, fresh, copied, last, notes, reached,
     crew, order, asking, buffers, sizes, plan, settings,
 ):  # fmt: skip
     """Do the shares of ``count`` examples that no other thread has claimed, one's own first; ``left`` come after them.
 
-    With the first share goes the loss of the last update, which is known only now.
+    With the first share goes the loss of the last batch, which is known only now.
     """
     first = thread * plan.shares // threads
     own = (thread + 1) * plan.shares // threads - first
@@ -175,26 +196,35 @@ def examples_phase(
         share = (first + i) % plan.shares
         if team.claim(crew, threads, share, phase):
             if share == 0:
-                note_loss(last, notes, buffers, plan, settings)
+                note_batch(last, notes, reached, buffers, plan, settings)
             begin, end = ZERO, ZERO
             if plan.asking != 0 and plan.ordered:
                 begin, end = places_after(share, first, first + own, place, count, left, plan.shares)
             do_share(
-                share, thread, update, place, seen, count, begin, end, fresh, copied,
+                share, thread, number, place, seen, count, begin, end, fresh, copied,
                 order, asking, buffers, sizes, plan, settings,
             )  # fmt: skip
             team.done(crew, thread, threads)
 
 
 @kernel
-def weights_phase(thread, threads, phase, tasks, waits, weight_sum, rate, crew, buffers, sizes, plan, settings):
-    """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first."""
+def weights_phase(
+    thread, threads, phase, tasks, waits, number, size, step, notes, reached, crew, buffers, sizes, plan, settings
+):
+    """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first.
+
+    ``step`` is the number of the update if no batch of the run was left out.
+    """
     for i in range(threads):
         if i == 1 and team.soon_done(crew, threads, tasks):
             break
         part = (thread + i) % threads
         if team.claim(crew, threads, part, phase):
-            update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
+            weight_sum = weight_of_batch(number, size, buffers, plan)
+            if weight_sum != 0.0:  # else it is as if the batch were not there
+                left_out = int(notes[reached + 1]) if plan.weighted else 0
+                rate = rate_of_step(step - left_out, plan, settings)
+                update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
             if waits > team.MOST_WAITS:
                 team.end_after(crew, phase)
             team.done(crew, thread, threads)
@@ -209,8 +239,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     steps = -(-n // batch)
     phase, tasks, waits = ZERO, ZERO, ZERO  # so far
-    skipped = plan.skipped
-    last = Update(ZERO, ZERO, ZERO, 1.0)  # the one whose loss is still to be noted
+    last = Batch(ZERO, ZERO, ZERO)  # the one whose loss is still to be noted
     first = begin // n
     while begin < end and not team.ended(crew, threads, phase):
         epoch, place = begin // n, begin % n
@@ -218,7 +247,7 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         size = min(batch, n - start)
         count = min(plan.block, start + size - place)
         copied = plan.stays != 0 and epoch > first
-        update = step + epoch * steps + start // batch + 1 - skipped
+        number = epoch * steps + start // batch
         if place == 0 and plan.generator != 0:
             phase, tasks = phase + 1, tasks + 1
             if team.claim(crew, threads, ZERO, phase):
@@ -228,29 +257,24 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
 
         phase, tasks = phase + 1, tasks + plan.shares
         examples_phase(
-            thread, threads, phase, tasks, update, place, plan.seen + epoch * n, count, n - place - count,
-            place == start, copied, last, notes, crew, order, asking, buffers, sizes, plan, settings,
+            thread, threads, phase, tasks, number, place, plan.seen + epoch * n, count, n - place - count,
+            place == start, copied, last, notes, reached, crew, order, asking, buffers, sizes, plan, settings,
         )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
-        last, begin = Update(ZERO, ZERO, ZERO, 1.0), begin + count
+        last, begin = Batch(ZERO, ZERO, ZERO), begin + count
         if place + count < start + size:
             continue
 
-        weight_sum = weight_of_batch(start, size, order, buffers, plan)
-        if weight_sum == 0.0:  # as if the batch were not there
-            skipped += 1
-            if thread == 0:
-                notes[2 * epoch + 1] += size
-            continue
         phase, tasks = phase + 1, tasks + threads
-        rate = rate_of_step(update, plan, settings)
-        weights_phase(thread, threads, phase, tasks, waits, weight_sum, rate, crew, buffers, sizes, plan, settings)
+        weights_phase(
+            thread, threads, phase, tasks, waits, number, size, step + number + 1, notes, reached,
+            crew, buffers, sizes, plan, settings,
+        )  # fmt: skip
         waits += team.wait(crew, threads, tasks)
-        last = Update(epoch, update, size, weight_sum)
-    notes[reached] = begin  # each thread knows the same
-    notes[reached + 1] = skipped
+        last = Batch(number, epoch, size)
     if team.claim(crew, threads, ZERO, phase + 1):
-        note_loss(last, notes, buffers, plan, settings)
+        note_batch(last, notes, reached, buffers, plan, settings)
+        notes[reached] = begin
 
 
 @kernel
@@ -263,16 +287,12 @@ def sparse_examples_phase(part, parts, place, seen, count, fresh, addresses, siz
 
 @kernel
 def sparse_weights_phase(
-    part, parts, place, update, count, fresh, done, weight_sum, rate, addresses, sizes, plan, settings, like
+    part, parts, place, count, fresh, done, weight_sum, rate, addresses, sizes, plan, settings, like
 ):
     """Do this part of the weights for sparse X."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     sparse_weights(part, parts, place, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings)
-    if part == parts - 1:
-        loss = place_of_loss(update, ZERO, plan)
-        before = 0.0 if fresh else buffers.share_losses[loss]
-        buffers.share_losses[loss] = before + sum_of(buffers.losses, ZERO, count)
 
 
 @serial_and_parallel
@@ -280,13 +300,14 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
     """Do what ``train`` does, for sparse X; the weights' phase follows each block of examples."""
     order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
     buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
-    steps, skipped = -(-n // batch), names.skipped
+    notes, reached = pointer(losses), 2 * (len(losses) - 1)
+    steps = -(-n // batch)
     while begin < end:
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
         count = min(names.block, start + size - place)
-        update = step + epoch * steps + start // batch + 1 - skipped
+        number = epoch * steps + start // batch
         fresh, done = place == start, place + count == start + size
         if place == 0 and names.generator != 0:
             shuffle(order, n, generator)
@@ -296,22 +317,18 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
                 part, threads, place, seen, count, fresh,
                 addresses, sizes, plan, settings, like,
             )  # fmt: skip
-        weight_sum = weight_of_batch(start, size, order, buffers, names) if done else 1.0
-        if weight_sum == 0.0:  # as if the batch were not there
-            done = False
-            skipped += 1
-            losses[epoch, 1] += size
-        rate = rate_of_step(update, names, constants)
+        add_to_sums(place_of_sums(number, ZERO, names), count, fresh, buffers, names)
+        weight_sum = weight_of_batch(number, size, buffers, names)
+        rate = rate_of_step(step + number + 1 - int(notes[reached + 1]), names, constants)
+        update = done and weight_sum != 0.0
         for part in prange(threads):
             sparse_weights_phase(
-                part, threads, place, update, count, fresh, done, weight_sum, rate,
+                part, threads, place, count, fresh, update, weight_sum, rate,
                 addresses, sizes, plan, settings, like,
             )  # fmt: skip
         begin += count
-        if done:
-            losses[epoch, 0] += loss_of_step(update, size, weight_sum, buffers, names, constants)
-    losses[len(losses) - 1, 0] = begin
-    losses[len(losses) - 1, 1] = skipped
+        note_batch(Batch(number, epoch, size if done else 0), notes, reached, buffers, names, constants)
+    notes[reached] = begin
 
 
 @serial_and_parallel
@@ -319,9 +336,9 @@ def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, s
     """Train on the places begin..end of epochs of n places each, in batches; ``step`` updates were done before.
 
     Add to ``losses[e, 0]`` the loss of each batch of epoch e that was completed, times its size, and to
-    ``losses[e, 1]`` the size of each batch that has no weight, which is left out. Set the last row to the place that
-    was reached and to the number of batches left out so far: what a call has done is in memory before Python can be
-    interrupted. The order is shuffled at the begin of each epoch if the plan has a generator. Each phase is divided
+    ``losses[e, 1]`` the size of each batch that has no weight, which is left out. The last row tells the place that was
+    reached and how many batches of the run were left out so far: what a call has done is in memory before Python can
+    be interrupted. The order is shuffled at the begin of each epoch if the plan has a generator. Each phase is divided
     among ``threads`` threads; the call ends at the border of a batch before ``end`` if they wait too much for each
     other.
     """

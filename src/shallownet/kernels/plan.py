@@ -11,17 +11,17 @@ import numpy as np
 
 # Examples in a tile: few enough for the tile's panels to stay in the first cache, and whole blocks of every kind.
 TILE = 48
-# Numbers from the loss of one share to that of the next: no two are in a pair of cache lines, which CPUs fetch at once.
-LOSS_GAP = 32
+# Numbers from one share's sums to those of the next: no two are in a pair of cache lines, which CPUs fetch at once.
+SUMS_GAP = 32
 
 
 class Buffers(NamedTuple):
     """Arrays outside, pointers inside.
 
     theta, the solver's two moments and each share's gradient have the layout of panels; squares holds one number
-    for each unit of rows of each panel, share_losses one for each share. ``targets`` (n, m) and ``weights`` (n)
-    belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0. ``strip`` is where
-    each thread sums the gradient of a last panel whose registers are shared.
+    for each unit of rows of each panel, share_sums the loss and the weight of each share. ``targets`` (n, m) and
+    ``weights`` (n) belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0.
+    ``strip`` is where each thread sums the gradient of a last panel whose registers are shared.
 
     It and the others are the workspace of each thread or share, ``apart`` from the next, for ``rows`` examples: x
     [t][feature_rows], and what is read behind its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and
@@ -33,7 +33,7 @@ class Buffers(NamedTuple):
     second: np.ndarray
     gradient: np.ndarray
     squares: np.ndarray
-    share_losses: np.ndarray
+    share_sums: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
     living: np.ndarray
@@ -57,8 +57,7 @@ class Plan(NamedTuple):
     rows in ``squares``; whether examples have weights and an order other than that of the rows; and the data: X by
     address and strides in bytes, the addresses of how its rows are asked for ahead (0: they are not) and of the order;
     those of the generator that shuffles the order before each epoch (0: nothing does) and of the team
-    of threads; for dropout the examples seen before the call's first epoch and the key of the random numbers; and the
-    batches without weight before this call, which do not count as updates.
+    of threads; and for dropout the examples seen before the call's first epoch and the key of the random numbers.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
     indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
@@ -88,7 +87,6 @@ class Plan(NamedTuple):
     key: int
     entries: int
     ends: int
-    skipped: int
 
 
 class Settings(NamedTuple):

@@ -46,7 +46,7 @@ def workspace(n, x_address, x_row, x_column, theta, sizes, activation, output):
         living, z2, x, a1, a1, z2, z2, z2, z2,
     )  # fmt: skip
     plan = Plan(
-        activation, output, 0, 0, 1, rows, rows, 0, 0, 0, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        activation, output, 0, 0, 1, rows, rows, 0, 0, 0, 0, 0, 0, x_address, x_row, x_column, 0, 0, 0, 0, 0, 0, 0, 0
     )  # fmt: skip
     return arrays, buffers, plan
 

@@ -5,6 +5,16 @@ claim tasks one by one, each its own first and then those that another has not y
 for but a task that a running thread has claimed: a thread that comes late, or never, leaves its tasks to the others.
 So a team is complete with any number of threads, also with one.
 
+A thread that comes late is still in a phase that the others have left: what it reads then, they may be changing. So
+whoever writes the work of a team keeps to these rules:
+
+1. Which phases there are, and how many tasks each has, is known before the call from sizes alone, never from data.
+2. A thread reads and writes shared memory only in a task that it has claimed and not yet said to be ``done``. Without
+   a claim it may read what no task of the call writes, and the state of the team.
+3. Two tasks of one phase never write the same memory, nor does one read what the other writes.
+4. What is found out in a task, and matters later, is written to shared memory, and read in tasks of later phases.
+5. A call ends early only by ``end_after``, in a task, and ``ended``, after the ``wait`` of that phase.
+
 A thread that has waited too often, because another was taken off its CPU, can end the call for all after the phase
 in which it has a task: no other thread can be beyond that phase, so all end at the same place.
 
@@ -20,7 +30,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from .compiling import kernel
+from .compiling import ZERO, kernel
 
 LINE = 16  # numbers from one counter to the next: two cache lines, as CPUs fetch them in pairs
 SHORT_SPINS = 50  # turns of waiting, about a microsecond, before a thread looks for tasks of others
@@ -144,7 +154,7 @@ def wait(team, threads, tasks):
 @kernel
 def end_after(team, phase):
     """Let the call end after this phase, in which the calling thread has claimed a task. INOUT team."""
-    team[0] = phase
+    publish(team, ZERO, phase)
 
 
 @kernel
