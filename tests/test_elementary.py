@@ -1,4 +1,4 @@
-"""Exponential, logarithm, tanh and logistic function, in units in the last place over their whole range."""
+"""Exponential, logarithm, tanh, logistic and error function, in units in the last place over their whole range."""
 
 import mpmath
 import numpy as np
@@ -138,3 +138,51 @@ def test_tanh_is_odd(dtype):
     x = arguments("tanh", dtype, 5000)
     tanh = on_lanes(FUNCTIONS["tanh"][0])
     np.testing.assert_array_equal(tanh(-x), -tanh(x))
+
+
+# --- literals -------------------------------------------------------------------------------------------
+
+
+def interpolated(function, degree):
+    """Return the Chebyshev coefficients of the polynomial that equals a function at the zeros of the next one."""
+    count = degree + 1
+    angles = [mpmath.pi * (2 * j + 1) / (2 * count) for j in range(count)]
+    values = [function(mpmath.cos(angle)) for angle in angles]
+    return [
+        float(
+            mpmath.fsum(value * mpmath.cos(k * angle) for value, angle in zip(values, angles, strict=True))
+            * (2 if k else 1)
+            / count
+        )
+        for k in range(count)
+    ]
+
+
+def mapped_erfcx(t):
+    bend = mpmath.mpf(elementary._BEND)
+    x = bend * (1 + t) / (1 - t)
+    return (x + bend) * mpmath.exp(x * x) * mpmath.erfc(x)
+
+
+def test_literals_are_what_they_stand_for():
+    with mpmath.workdps(60):
+        assert float(1 / mpmath.ln(2)) == elementary._LOG2_E
+        for bits, degree in ((32, 11), (64, 25)):
+            constants = elementary._PRECISION[bits]
+            assert list(constants.erfcx_series) == interpolated(mapped_erfcx, degree)
+            assert float(mpmath.ln(2) - mpmath.mpf(constants.ln2_high)) == constants.ln2_low
+            # products with any exponent are exact
+            exponent_bits, mantissa = (8, 24) if bits == 32 else (11, 53)
+            scaled = constants.ln2_high * 2.0 ** (mantissa - exponent_bits)
+            assert scaled == int(scaled)
+
+
+def test_erfcx_over_its_range(dtype):
+    random = np.random.default_rng(3)
+    x = np.concatenate([random.uniform(0, 6, 300), 10.0 ** random.uniform(-8, 8, 300), [0.0]]).astype(dtype)
+    result = on_lanes(lambda x: elementary.erfcx(x))(x)
+    np.testing.assert_array_equal(on_lanes(lambda x: elementary.erfcx(x))(-x), result)
+    with mpmath.workdps(40):
+        exact = [mpmath.exp(mpmath.mpf(float(value)) ** 2) * mpmath.erfc(mpmath.mpf(float(value))) for value in x]
+        errors = [float(abs(mpmath.mpf(float(r)) / e - 1)) for r, e in zip(result, exact, strict=True)]
+    assert max(errors) <= 4 * np.finfo(dtype).eps
