@@ -94,21 +94,25 @@ def test_two_number_columns_of_a_file_get_a_boundary(folder, classes, monkeypatc
     assert (folder / "shallownet-pictures" / "two-boundary.png").exists()
 
 
-@pytest.mark.parametrize("separator", [",", ";", "tab"])
-def test_a_file_with_numbers_and_categories(capsys, separator):
+@pytest.mark.parametrize("named", [True, False], ids=["named", "found"])
+@pytest.mark.parametrize("separator", [",", ";", "tab", "|"])
+def test_a_file_with_numbers_and_categories(capsys, separator, named):
     shop().to_csv("shop.csv", index=False, sep="\t" if separator == "tab" else separator, encoding="utf-8-sig")
-    arguments = ["--data", "shop.csv", "--target", "bought", "--separator", separator]
+    arguments = ["--data", "shop.csv", "--target", "bought", *(["--separator", separator] if named else [])]
     arguments += ["--batch-size", "full", "--learning-rate", "0.05", "--max-iter", "60", "--no-pictures"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert "features: 4, classes: 2" in out  # the empty column is left out
+    assert out.splitlines()[1] == (
+        "columns of numbers: age, income; categories: city, member; left out: empty (no values)"
+    )
     assert float(out.split("ShallowNetClassifier")[1].split()[0]) > 0.85
     assert not os.path.exists("shallownet-pictures")
 
 
 def test_columns_become_numbers():
     shop().to_csv("shop.csv", index=False)
-    data = load("shop.csv", "bought", ",")
+    data = load("shop.csv", "bought")
     prepared = data.preprocessing.fit_transform(data.X)
     # two numbers; Aachen, Bonn, Köln and an empty cell; True and False
     assert prepared.shape == (120, 2 + 4 + 2)
@@ -120,9 +124,9 @@ def test_columns_become_numbers():
 
 
 def test_many_categories_share_a_column():
-    names = [f"name {i}" for i in range(3 * MOST_CATEGORIES)]
-    pd.DataFrame({"name": names, "y": [0, 1, 1] * MOST_CATEGORIES}).to_csv("names.csv", index=False)
-    data = load("names.csv", "y", ",")
+    names = [f"name {i}" for i in range(3 * MOST_CATEGORIES)] * 2
+    pd.DataFrame({"name": names, "y": [0, 1, 1] * 2 * MOST_CATEGORIES}).to_csv("names.csv", index=False)
+    data = load("names.csv", "y")
     assert data.preprocessing.fit_transform(data.X).shape[1] == MOST_CATEGORIES
     assert not data.in_a_plane
 
@@ -130,13 +134,25 @@ def test_many_categories_share_a_column():
 @pytest.mark.parametrize("labels", [[True, False], [1.0, 2.0], ["a", "b"], [3, 7], ["1", "b"]])
 def test_classes_of_any_kind(labels):
     pd.DataFrame({"x": range(10), "y": labels * 5}).to_csv("kinds.csv", index=False)
-    assert set(load("kinds.csv", "y", ",").y) == set(labels)
+    assert set(load("kinds.csv", "y").y) == set(labels)
 
 
 def test_a_rare_class_does_not_stop_the_job(capsys):
     pd.DataFrame({"x": range(40), "y": ["rare"] + ["a", "b", "c"] * 13}).to_csv("rare.csv", index=False)
     assert main(["--data", "rare.csv", "--target", "y", "--max-iter", "2", "--no-pictures", "--no-compare"]) == 0
     assert "classes: 4" in capsys.readouterr().out
+
+
+def test_rows_without_a_class_are_left_out(capsys):
+    table = shop()
+    table.loc[3:8, "bought"] = None
+    table.to_csv("gaps.csv", index=False)
+    data = load("gaps.csv", "bought")
+    assert set(data.y) == {"yes", "no"} and len(data.X) == len(data.y) == 114
+    assert main(["--data", "gaps.csv", "--target", "bought", "--max-iter", "2", "--no-pictures", "--no-compare"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("gaps: 114 rows")
+    assert lines[1] == "rows left out, as their 'bought' is empty: 6 of 120"
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -198,11 +214,15 @@ FILES = {
     "header.csv": "x,y\n",
     "blank.csv": "\n\n\n",
     "one.csv": "x,y\n1,a\n2,a\n",
-    "gap.csv": "x,y\n1,a\n2,\n3,b\n",
+    "gap.csv": "x,y\n1,\n2,\n3,\n",
     "long.csv": "x,y\n1,a\n2,b,3\n",
     "longer.csv": "x,y\n1,a,3\n2,b,3\n",
     "quote.csv": 'x,y\n1,"a\n2,b\n',
     "latin.csv": "x,y\n1,Köln\n2,Ulm\n".encode("latin-1"),
+    "unmarked.csv": "x,y\n1,a\n2,b\n".encode("utf-16-le"),
+    "words.csv": "x y\n1 a\n2 b\n",
+    "useless.csv": "id,k,y\nu1,7,a\nu2,7,b\nu3,,a\n",
+    "comma.csv": "x;y\n1,5;a\n2,25;b\n3,5;a\n",
     "only.csv": "y\na\nb\n",
     "nothing_else.csv": "x,y\n,a\n,b\n",
     "infinite.csv": "x,y\n1,a\ninf,b\n3,a\n",
@@ -224,11 +244,22 @@ ERRORS = [
     (["--data", "header.csv", "--target", "y"], "no rows"),
     (["--data", "blank.csv", "--target", "y"], "is empty"),
     (["--data", "one.csv", "--target", "y"], "'y' has one class only, 'a'"),
-    (["--data", "gap.csv", "--target", "y"], "'y' has empty cells, 1 of 3"),
+    (["--data", "gap.csv", "--target", "y"], "'y' has empty cells only"),
     (["--data", "long.csv", "--target", "y"], "cannot be read as CSV"),
     (["--data", "longer.csv", "--target", "y"], "cannot be read as CSV"),
     (["--data", "quote.csv", "--target", "y"], "cannot be read as CSV"),
-    (["--data", "latin.csv", "--target", "y"], "cannot be read as CSV"),
+    (["--data", "latin.csv", "--target", "y"], "latin.csv is not UTF-8"),
+    (["--data", "latin.csv", "--target", "y"], "; --encoding names another, such as cp1252, latin-1 or utf-16"),
+    (["--data", "latin.csv", "--target", "y", "--encoding", "ascii"], "is not ascii, as --encoding says"),
+    (["--data", "latin.csv", "--target", "y", "--encoding", "utf-16"], "is not utf-16, as --encoding says"),
+    (["--data", "unmarked.csv", "--target", "y"], "unmarked.csv has zero bytes, as a text in UTF-16 has"),
+    (
+        ["--data", "good.csv", "--target", "y", "--separator", ",", "--decimal", ","],
+        "--separator and --decimal are both",
+    ),
+    (["--data", "words.csv", "--target", "y"], "its columns are x y; --separator says what stands between them"),
+    (["--data", "useless.csv", "--target", "y"], "left out: id (no value twice), k (one value only)"),
+    (["--data", "comma.csv", "--target", "y"], "numbers with a decimal comma (see --decimal): x"),
     (["--data", "binary.csv", "--target", "y"], "binary.csv"),
     (["--data", "only.csv", "--target", "y"], "no column with values beside the target"),
     (["--data", "nothing_else.csv", "--target", "y"], "no column with values beside the target"),
@@ -264,6 +295,10 @@ def test_an_error_is_one_clear_line_and_status_2(folder, capsys, arguments, mess
         ["--test-size", "1"],
         ["--seed", "-1"],
         ["--separator", "::"],
+        ["--separator", "\n"],
+        ["--decimal", ";"],
+        ["--encoding", "klingon"],
+        ["--encoding", "rot13"],
         ["--activation", "step"],
     ],
 )

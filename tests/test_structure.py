@@ -41,6 +41,7 @@ FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"_classifier"},
     {"_warmup"},
     {"__init__", "plotting"},
+    {"_main_csv"},
     {"_main_data", "_main_progress", "_main_pictures"},
     {"_main_job"},
     {"__main__"},

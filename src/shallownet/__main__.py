@@ -27,9 +27,16 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--separator",
         type=_separator,
-        default=",",
         metavar="CHARACTER",
-        help="what stands between the columns of the file, or the word tab (default: %(default)s)",
+        help="what stands between the columns of the file, or the word tab (default: comma, semicolon, tab or |,"
+        " whichever it is)",
+    )
+    add("--decimal", default=".", choices=[".", ","], help="the decimal mark of the file's numbers (default: .)")
+    add(
+        "--encoding",
+        type=_encoding,
+        metavar="NAME",
+        help="the encoding of the file, such as cp1252 or latin-1 (default: UTF-8, or what its byte order mark says)",
     )
     add("--hidden", type=_positive, default=100, metavar="UNITS", help="units in the hidden layer (default: 100)")
     add(
@@ -91,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         # only here, so that help and wrong options need not wait for scikit-learn and matplotlib
-        from ._main_data import DataError
+        from ._main_csv import DataError
         from ._main_job import JobError, run
 
         try:
@@ -144,9 +151,19 @@ def _share(text: str) -> float:
 
 
 def _separator(text: str) -> str:
-    if text != "tab" and len(text) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one character")
+    if text != "tab" and (len(text) != 1 or text in "\r\n"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character within a line")
     return "\t" if text == "tab" else text
+
+
+def _encoding(text: str) -> str:
+    try:
+        b"x".decode(text)
+    except UnicodeError:  # one byte is no text in UTF-16
+        return text
+    except (LookupError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a text encoding that Python knows") from error
+    return text
 
 
 def _batch_size(text: str) -> int | str:

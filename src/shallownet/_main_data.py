@@ -1,6 +1,5 @@
 """The data of the main job: a set that comes along, or a CSV file with number and category columns."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,21 +11,18 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from ._main_csv import DataError, Dialect, Table, is_number, listed, read
 from .datasets import DATASETS
 
 # A column of names or free text must not become a hundred thousand columns: rarer values share one.
 MOST_CATEGORIES = 100
-SHOWN = 10  # column names in an error message
-
-
-class DataError(Exception):
-    """What is wrong with the data, in one line for the user."""
 
 
 class Data(NamedTuple):
     """A classification problem, and the transformer that makes its features fit for a network.
 
     ``image_shape`` is the height and width of the images whose pixels the features are, None if they are none.
+    ``about`` are lines about what became of a file's rows and columns, ``notes`` about what may be wrong with them.
     """
 
     name: str
@@ -34,11 +30,13 @@ class Data(NamedTuple):
     y: np.ndarray
     preprocessing: Any
     image_shape: tuple[int, int] | None = None
+    about: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def in_a_plane(self) -> bool:
         """Whether there are two features, both numbers."""
-        return self.X.shape[1] == 2 and (isinstance(self.X, np.ndarray) or all(map(_is_number, self.X.dtypes)))
+        return self.X.shape[1] == 2 and (isinstance(self.X, np.ndarray) or all(map(is_number, self.X.dtypes)))
 
 
 SETS: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
@@ -51,7 +49,7 @@ SETS: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
 IMAGE_SHAPES = {"digits": (8, 8)}
 
 
-def load(source: str, target: str | None, separator: str) -> Data:
+def load(source: str, target: str | None, dialect: Dialect | None = None) -> Data:
     """Return the set of that name, or the file at that path with ``target`` as its column of classes."""
     if source in SETS:
         if target is not None:
@@ -60,50 +58,29 @@ def load(source: str, target: str | None, separator: str) -> Data:
         return Data(source, X, y, StandardScaler(), IMAGE_SHAPES.get(source))
     if not Path(source).exists():
         raise DataError(f"no file {source!r}, and no data set of that name: there are {', '.join(SETS)}")
-    table = _read(source, separator)
+    table = read(source, dialect or Dialect())
+    columns = table.frame.columns
     if target is None:
-        raise DataError(f"{source} needs --target, one of its columns: {_listed(table.columns)}")
-    if target not in table.columns:
-        raise DataError(f"{source} has no column {target!r}; its columns are {_listed(table.columns)}")
-    y = _classes(table[target], source)
-    X, preprocessing = _features(table.drop(columns=target), source)
-    return Data(Path(source).stem, X, y, preprocessing)
-
-
-def _read(path: str, separator: str) -> Any:
-    """Return the rows of a CSV file as a DataFrame."""
-    import pandas as pd
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            table = pd.read_csv(
-                path,
-                sep=separator,
-                index_col=False,  # a row longer than the header is an error, not a hidden index
-                skipinitialspace=True,
-                low_memory=False,
-                compression=None,
-                encoding="utf-8-sig",
-            )
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty") from error
-    except (ValueError, pd.errors.ParserWarning) as error:
-        raise DataError(f"{path} cannot be read as CSV: {_first_line(error)}") from error
-    if table.empty:
-        raise DataError(f"{path} has no rows below its header")
-    return table
+        raise DataError(f"{source} needs --target, one of its columns: {listed(columns)}")
+    if target not in columns:
+        more = "; --separator says what stands between them" if len(columns) == 1 else ""
+        raise DataError(f"{source} has no column {target!r}; its columns are {listed(columns)}{more}")
+    about = []
+    n_rows, frame = len(table.frame), table.frame.dropna(subset=[target])
+    if len(frame) < n_rows:
+        about.append(f"rows left out, as their {target!r} is empty: {n_rows - len(frame):,} of {n_rows:,}")
+    y = _classes(frame[target], source)
+    X, preprocessing, columns_line = _features(table._replace(frame=frame.drop(columns=target)), source)
+    about.append(columns_line)
+    return Data(Path(source).stem, X, y, preprocessing, about=tuple(about), notes=tuple(table.notes))
 
 
 def _classes(column: Any, path: str) -> np.ndarray:
     """Return the target column as an array of class labels."""
     name = column.name
-    empty = int(column.isna().sum())
-    if empty:
-        raise DataError(f"{path}: the target column {name!r} has empty cells, {empty} of {len(column)}")
-    if not _is_number(column.dtype) and column.dtype != bool:
+    if column.empty:
+        raise DataError(f"{path}: the target column {name!r} has empty cells only")
+    if not is_number(column.dtype) and column.dtype != bool:
         column = column.map(str).astype(object)
     y = column.to_numpy()
     if y.dtype.kind == "f" and not np.all(np.isfinite(y) & (np.trunc(y) == y)):
@@ -113,18 +90,25 @@ def _classes(column: Any, path: str) -> np.ndarray:
     return y
 
 
-def _features(table: Any, path: str) -> tuple[Any, Any]:
-    """Return the feature columns, and the transformer that turns them into numbers of one scale."""
-    table = table.dropna(axis="columns", how="all")
-    if table.shape[1] == 0:
-        raise DataError(f"{path} has no column with values beside the target")
-    numbers = [name for name in table if _is_number(table[name].dtype)]
-    categories = [name for name in table if name not in numbers]
+def _features(table: Table, path: str) -> tuple[Any, Any, str]:
+    """Return the feature columns, the transformer that makes numbers of one scale of them, and a line on which is what.
+
+    Columns that nothing can be learned from are left out.
+    """
+    dropped = {name: reason for name in table.frame if (reason := _useless(table.frame[name]))}
+    frame = table.frame.drop(columns=list(dropped))
+    numbers = [name for name in frame if is_number(frame[name].dtype)]
+    categories = [name for name in frame if name not in numbers]
+    reasons = [f"{name} ({reason})" for name, reason in dropped.items()]
+    if frame.shape[1] == 0:
+        left_out = [f"left out: {listed(reasons)}"] if dropped else []
+        message = f"{path} has no column with values beside the target"
+        raise DataError("; ".join([message, *left_out, *table.notes]))
     for name in numbers:
-        if np.isinf(table[name]).any():
+        if np.isinf(frame[name]).any():
             raise DataError(f"{path}: column {name!r} has an infinite number")
     # one type in each category column, with empty cells left empty: they become a category of their own
-    table = table.assign(**{name: table[name].map(str, na_action="ignore").astype(object) for name in categories})
+    frame = frame.assign(**{name: frame[name].map(str, na_action="ignore").astype(object) for name in categories})
     preprocessing = make_column_transformer(
         (
             make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
@@ -135,17 +119,20 @@ def _features(table: Any, path: str) -> tuple[Any, Any]:
             categories,
         ),
     )
-    return table, preprocessing
+    shown = [f"{name} (dates, as days)" if name in table.dates else name for name in numbers]
+    kinds = {"numbers": shown, "categories": categories, "left out": reasons}
+    line = "; ".join(f"{kind}: {listed(names) if names else 'none'}" for kind, names in kinds.items())
+    return frame, preprocessing, f"columns of {line}"
 
 
-def _is_number(dtype: Any) -> bool:
-    return getattr(dtype, "kind", "O") in "iuf"
-
-
-def _listed(names: Any) -> str:
-    shown = ", ".join(map(str, names[:SHOWN]))
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
-
-
-def _first_line(error: Exception | Warning) -> str:
-    return str(error).strip().partition("\n")[0]
+def _useless(column: Any) -> str:
+    """Return why nothing can be learned from a column, or an empty text."""
+    if column.isna().all():
+        return "no values"
+    if is_number(column.dtype):
+        if str(column.name).startswith("Unnamed:") and column.is_monotonic_increasing and column.is_unique:
+            return "row numbers"
+        return "one value only" if column.nunique() == 1 else ""
+    if column.nunique(dropna=False) == 1:
+        return "one value only"
+    return "no value twice" if len(column) > 2 and column.nunique() == len(column) else ""

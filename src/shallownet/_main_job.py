@@ -18,7 +18,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
 from ._classifier import ShallowNetClassifier
-from ._main_data import Data, DataError, load
+from ._main_csv import DataError, Dialect
+from ._main_data import Data, load
 from ._main_pictures import save_boundary, save_hidden_weights, save_loss_curves
 from ._main_progress import epoch_bar
 
@@ -56,7 +57,9 @@ def run(options: Namespace) -> None:
     DataError, JobError
         With a message of one line.
     """
-    data = load(options.data, options.target, options.separator)
+    data = load(options.data, options.target, Dialect(options.separator, options.decimal, options.encoding))
+    for note in data.notes:
+        print(f"note: {data.name}: {note}", file=sys.stderr)
     parts = split(data, options.test_size, options.seed)
     X_train, X_test, y_train, y_test = parts
     folder = made_folder(options.pictures) if options.pictures else None
@@ -64,6 +67,8 @@ def run(options: Namespace) -> None:
         f"{data.name}: {len(data.y):,} rows ({len(y_train):,} to learn from, {len(y_test):,} held out),"
         f" features: {data.X.shape[1]:,}, classes: {len(np.unique(data.y)):,}"
     )
+    for line in data.about:
+        print(line)
     fits = [fitted("ShallowNetClassifier", classifier(options), data, parts)]
     print(
         f"warm-up: {fits[0].warm_up_seconds:.2f} s to compile the network, or to load what an earlier run"
