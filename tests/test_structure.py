@@ -47,7 +47,7 @@ FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"__main__"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-OUTSIDE_OF_KERNELS = {"numpy", "scipy", "numba", "llvmlite"} | sys.stdlib_module_names
+OUTSIDE_OF_KERNELS = {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jitclass"}
 
 
