@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """The protocol of a team of threads, tried in every order in which its threads can meet.
 
 The functions of ``kernels.epoch`` and ``kernels.team`` run as plain Python (NUMBA_DISABLE_JIT=1), one thread at a time;
@@ -19,10 +20,8 @@ running anew.
 import inspect
 import sys
 import threading
-from typing import NamedTuple
 from types import SimpleNamespace
-
-import numpy as np
+from typing import NamedTuple
 
 from shallownet.kernels import epoch, team
 from shallownet.kernels.plan import ASKING, GENERATOR, ORDER, SUMS_GAP, TEAM
@@ -320,8 +319,9 @@ def unpacked(addresses, sizes, plan, settings, memory):
     buffers = dict.fromkeys(names.split(), Shared(memory.run, "none", []))
     buffers |= {"theta": memory.theta, "gradient": memory.gradient, "squares": memory.squares}
     buffers |= {"share_sums": memory.sums, "x": memory.x, "weight": memory.weight, "losses": memory.losses}
+    block = memory.run.call.block
     plan = SimpleNamespace(
-        solver=None, shares=SHARES, block=memory.run.call.block, apart=memory.run.call.block, stays=0, gradient_gap=1, units=threads, weighted=True,
+        solver=None, shares=SHARES, block=block, apart=block, stays=0, gradient_gap=1, units=threads, weighted=True,
         ordered=1, generator=1, asking=1, seen=0,
     )  # fmt: skip
     settings = SimpleNamespace(rate=1, alpha=2, memory=memory)
@@ -426,8 +426,8 @@ FAULTS = {
         "        phase, tasks = phase + 1, tasks + threads\n",
     ),
     "the order is shuffled before all are done with it": (
-        "            waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + plan.shares\n",
-        "\n        phase, tasks = phase + 1, tasks + plan.shares\n",
+        "            waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + plan.sh",
+        "\n        phase, tasks = phase + 1, tasks + plan.sh",
     ),
     "weights are updated before all gradients are known": (
         "        waits += team.wait(crew, threads, tasks)\n        last, begin",
