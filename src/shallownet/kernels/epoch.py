@@ -328,7 +328,8 @@ def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, 
             )  # fmt: skip
         begin += count
         note_batch(Batch(number, epoch, size if done else 0), notes, reached, buffers, names, constants)
-    notes[reached] = begin
+    # not by the pointer: Numba's pass for threads drops what an entry stores through one itself
+    losses[len(losses) - 1, 0] = begin
 
 
 @serial_and_parallel
