@@ -130,6 +130,7 @@ class NaiveClassifier:
             return self._minimize(X, Y, s, held_out)
         n = len(X)
         order = np.arange(n)
+        self.best = None  # of this call
         as_they_come = self._batch(n) == len(self.Y)  # all in one batch: dropout sees the order
         for self.n_iter_ in range(1, epochs + 1):
             order = shuffle(order, random_state=self.random) if self.shuffle else order
@@ -148,7 +149,7 @@ class NaiveClassifier:
             self._end_of_epoch()
             if self.stalled > self.n_iter_no_change and self._stops():
                 break
-        if self.early_stopping:
+        if self.early_stopping and self.best is not None:
             self.weights = self.best
         return self
 

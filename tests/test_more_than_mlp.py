@@ -106,6 +106,29 @@ def test_warm_start(solver):
         assert_allclose(ours.loss_curve_, theirs.loss_curve_)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("name", DATA)
+def test_warm_start_with_early_stopping_moves_on(name, solver):
+    X, y = DATA[name]
+    parameters = {"solver": solver, "learning_rate_init": 0.03, "batch_size": 30, "n_iter_no_change": 3, "max_iter": 40}
+    ours, theirs = (
+        estimator((6,), early_stopping=True, warm_start=True, random_state=0, **parameters)
+        for estimator in (ShallowNetClassifier, MLPClassifier)
+    )
+    without_a_better_epoch, losses = 0, []
+    for _ in range(8):
+        earlier = getattr(ours, "best_iter_", 0)
+        for est in (ours, theirs):
+            est.fit(X, y)
+        assert_same(ours, theirs, X, 1e-6)
+        assert_allclose(ours.loss_curve_, theirs.loss_curve_)
+        assert_allclose(ours.validation_scores_, theirs.validation_scores_)
+        without_a_better_epoch += ours.best_iter_ == earlier
+        losses.append(ours.loss_curve_[-ours.n_iter_])
+    assert without_a_better_epoch > 1
+    assert len(set(losses)) == len(losses)
+
+
 @pytest.mark.parametrize("form", [sp.csr_matrix, sp.csc_array])
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize(

@@ -140,11 +140,22 @@ def test_divergence_keeps_the_best_finite_weights():
     model = model_of(solver="sgd", activation="identity", early_stopping=True, warm_start=True, max_iter=4)
     model.fit(X_TRAIN, Y_TRAIN, **OWN)
     best = [w.copy() for w in model.coefs_ + model.intercepts_]
-    with pytest.warns(ConvergenceWarning, match="weights of the best epoch before are kept"):
+    # they need not be of the best epoch any more, as other fits without a better one may lie between
+    with pytest.warns(ConvergenceWarning, match="weights from before this fit are kept"):
         model.set_params(learning_rate_init=1e300).fit(X_TRAIN, Y_TRAIN, **OWN)
     assert model.best_iter_ <= 4 < len(model.validation_scores_)
     for w, of_best in zip(model.coefs_ + model.intercepts_, best, strict=True):
         assert_array_equal(w, of_best)
+
+
+def test_divergence_keeps_the_best_weights_of_the_same_fit():
+    scores = iter([0.5, 0.9, 0.7, np.nan])
+    model = model_of(early_stopping=True, scoring=lambda estimator, X, y: next(scores))
+    with pytest.warns(ConvergenceWarning, match="weights of the best epoch before are kept"):
+        model.fit(X_TRAIN, Y_TRAIN, **OWN)
+    best = model_of(max_iter=2).fit(X_TRAIN, Y_TRAIN, **OWN)
+    assert model.best_iter_ == 2
+    assert_array_equal(model.coefs_[0], best.coefs_[0])
 
 
 # --- pipelines and searches -----------------------------------------------------------------------------

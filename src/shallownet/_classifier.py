@@ -105,7 +105,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         Whether to print the loss of each epoch.
 
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last fit.
+        Whether ``fit`` goes on from the weights of the last fit. With early stopping, a fit in which no epoch is
+        better than the best of all fits so far keeps the weights of its last epoch, as MLPClassifier does.
 
     momentum : float, default=0.9
         The momentum of 'sgd', between 0 and 1.

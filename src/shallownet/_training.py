@@ -55,8 +55,9 @@ class LearningRate:
 class Course:
     """What has happened in training, over one call or several.
 
-    ``steps`` are updates, ``t`` examples, ``stalled`` the epochs in a row without improvement. ``best_iter`` and
-    ``best_weights`` belong to the best score on a validation set, the latter only where training stops on it.
+    ``steps`` are updates, ``t`` examples, ``stalled`` the epochs in a row without improvement. ``best_iter`` belongs
+    to the best score on a validation set. ``best_weights``, only where training stops on that score, are those of the
+    best epoch of this call, until there is one those that the call began with.
     """
 
     loss_curve: list = field(default_factory=list)
@@ -75,6 +76,16 @@ class Course:
     def loss(self):
         """The loss of the last complete epoch, NaN before the first."""
         return self.loss_curve[-1] if self.loss_curve else np.nan
+
+    @property
+    def improved(self):
+        """Whether the best score is of an epoch of this call."""
+        return self.best_iter > len(self.validation_scores) - self.n_iter
+
+    @property
+    def broken(self):
+        """Whether the loss or the validation score of the last epoch is NaN."""
+        return bool(self.validation_scores) and (np.isnan(self.loss) or np.isnan(self.validation_scores[-1]))
 
     def noted(self):
         """Return what has been noted so far, for ``back_to``."""
@@ -161,7 +172,10 @@ class Training:
             warnings.warn("Training interrupted by user.", stacklevel=7)
         finally:
             self.order.give_back()
-        if self.early_stopping and course.best_weights is not None:
+        # Where no epoch of this call was better than those of earlier calls, training goes on from its last, as in
+        # MLPClassifier: from the best weights, a fit with the same seed would take the same epoch again and again.
+        goes_back = course.improved or course.broken
+        if self.early_stopping and goes_back and course.best_weights is not None:
             network.set_weights(*course.best_weights)
         check_finite(network, max(1, course.n_iter))
 
@@ -260,10 +274,13 @@ def watch(network, validation, course, tol, verbose, early_stopping):
 
 def _usable(course):
     """Return whether loss and score are numbers; warn if training ends because they are not."""
-    loss, score = course.loss_curve[-1], course.validation_scores[-1]
-    if not np.isnan(loss) and not np.isnan(score):
+    if not course.broken:
         return True
-    kept = "of the best epoch before" if course.best_weights is not None else "of this epoch, the first,"
+    loss, score = course.loss_curve[-1], course.validation_scores[-1]
+    if course.best_weights is None:
+        kept = "of this epoch, the first,"
+    else:
+        kept = "of the best epoch before" if course.improved else "from before this fit"
     warnings.warn(
         f"Training stopped after epoch {course.n_iter}: the loss is {loss} and the validation score {score}. The"
         f" weights {kept} are kept.",
