@@ -18,7 +18,6 @@ EXCLUDED = {
     "test_n_iter_no_change_inf": PRIVATE,
     "test_mlp_classifier_dtypes_casting": TWO_LAYERS,
     "test_mlp_param_dtypes": TWO_LAYERS,
-    "test_preserve_feature_names": "fits a single class, which is an error here",
     "test_mlp_vs_poisson_glm_equivalent": "tests the regressor, with a fixture of scikit-learn's conftest",
 }
 

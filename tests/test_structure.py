@@ -34,8 +34,8 @@ KERNEL_FLOORS = [
 ]
 FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"_version", "_sparse_data"},
-    {"_saving", "_pace", "_weights", "_workspace", "_labels", "_validation", "_callbacks", "_order"},
-    {"_network", "_parameters"},
+    {"_saving", "_pace", "_weights", "_workspace", "_labels", "_callbacks", "_order"},
+    {"_network", "_parameters", "_validation"},
     {"_forward", "_training", "_lbfgs"},
     {"_fitting"},
     {"_classifier"},

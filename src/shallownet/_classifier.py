@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from ._callbacks import Hooks
 from ._fitting import FITTED, Fit
 from ._forward import hidden_activations, predict_proba
-from ._labels import SINGLE, classes_of, labels_of
+from ._labels import SINGLE, classes_of, labels_of, same_classes
 from ._parameters import Parameters
 from ._sparse_data import sound
 from .kernels.activations import ACTIVATIONS
@@ -215,10 +215,10 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         3: input, hidden layer, output.
 
     n_outputs_ : int
-        1 for two classes, else the number of classes or labels.
+        1 for one or two classes, else the number of classes or labels.
 
     out_activation_ : str
-        'logistic' for two classes and for labels, 'softmax' for more classes.
+        'logistic' for one or two classes and for labels, 'softmax' for more classes.
 
     n_features_in_ : int
         The number of features.
@@ -292,9 +292,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid (NaN or infinity in X, continuous y, a single class, negative
-            weights or none above 0), or if the solver diverges to weights that are not finite. A classifier that
-            was fitted before then stays as it was.
+            If a parameter or the data are not valid (NaN or infinity in X, continuous y, negative weights or none
+            above 0), or if the solver diverges to weights that are not finite. A classifier that was fitted before
+            then stays as it was.
 
         Warns
         -----
@@ -406,8 +406,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if type_of_target(y, input_name="y").startswith("multilabel"):
             return None
         classes = unique_labels(classes)
-        if len(classes) < 2:
-            raise ValueError(f"classes must name at least 2 classes, got {classes.tolist()}.")
+        if not len(classes):
+            raise ValueError("classes must name at least one class, got [].")
         return classes
 
     def _classes_and_kind(self, y, first, incremental, classes):
@@ -416,19 +416,13 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if not first:
             if self.warm_start and not incremental:
                 found = classes_of(y)[0]
-                if set(found) != set(self.classes_):
+                if not same_classes(found, self.classes_):
                     raise ValueError(
                         "warm_start can only be used where `y` has the same classes as in the previous call to fit."
                         f" Previously got {self.classes_}, `y` has {found}"
                     )
             return self.classes_, self._label_kind
-        classes, kind = classes_of(y)
-        if kind == SINGLE and len(classes) < 2:
-            raise ValueError(
-                "ShallowNetClassifier needs samples of at least 2 classes, but y has only one class:"
-                f" {classes.tolist()[0]!r}"
-            )
-        return classes, kind
+        return classes_of(y)
 
     def _checked_validation(self, held_out, dtype):
         """Return a checked validation set, or None if the user gave none."""

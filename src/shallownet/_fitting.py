@@ -213,8 +213,7 @@ class Fit:
         train_rows, rows = split(targets, self.n_outputs, estimator.validation_fraction, self.random_state)
         _check_some_weight(self.sample_weight, rows, "validation")
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        labels = self.y[rows] if estimator.scoring not in (None, "loss") else None
-        return self._watched(self.X[rows], labels, targets[rows], weights), train_rows
+        return self._watched(self.X[rows], self.y[rows], targets[rows], weights), train_rows
 
     def _watched(self, X, y, targets, sample_weight):
         scoring = self.estimator.scoring
@@ -224,6 +223,8 @@ class Fit:
             check = check_scoring(self.estimator, scoring)
             weighted = sample_weight is not None and _takes_weights(check)
             weights = {"sample_weight": sample_weight} if weighted else {}
+            if self.kind == SINGLE:
+                y = self.classes[targets[:, 0]]  # in the dtype of the predictions, for metrics that mix the two
 
             def scorer(coefs, intercepts):
                 return check(self._model(coefs, intercepts), X, y, **weights)
@@ -231,7 +232,8 @@ class Fit:
         def probabilities(coefs, intercepts):
             return self._probabilities(X, coefs, intercepts)[0]
 
-        return Validation(targets, self.kind != SINGLE, sample_weight, probabilities, scorer)
+        n_classes = len(self.classes) if self.kind == SINGLE else None
+        return Validation(targets, n_classes, sample_weight, probabilities, scorer)
 
     def _model(self, coefs, intercepts):
         """Return a copy of the estimator, fitted with these weights."""

@@ -11,10 +11,13 @@ SINGLE, MULTILABEL, SPARSE_MULTILABEL = "single", "multilabel", "sparse-multilab
 
 def classes_of(y):
     """Return the sorted classes of y and its kind."""
-    check_classification_targets(y)
-    if y.ndim == 2 and type_of_target(y, input_name="y").startswith("multilabel"):
+    found = type_of_target(y, input_name="y")
+    if not found.startswith(("binary", "multiclass", "multilabel")):
+        check_classification_targets(y)  # says so; it also warns of many classes, which MLPClassifier does not
+    if y.ndim == 2 and found.startswith("multilabel"):
         return np.arange(y.shape[1]), SPARSE_MULTILABEL if sparse.issparse(y) else MULTILABEL
-    return np.unique(column_or_1d(y)), SINGLE
+    classes = np.unique(column_or_1d(y))
+    return classes.astype(classes.dtype.newbyteorder("="), copy=False), SINGLE
 
 
 def targets_of(y, classes, kind):
@@ -30,18 +33,41 @@ def targets_of(y, classes, kind):
         y = y.toarray() if sparse.issparse(y) else np.asarray(y)
         return (y != 0).astype(np.float64)
     y = column_or_1d(y)
-    try:
-        codes = np.searchsorted(classes, y)
-        codes[codes == len(classes)] = 0
-        unknown = y[classes[codes] != y]
-    except TypeError:  # numbers among strings, say
-        unknown = y
-    if len(unknown):
-        check_classification_targets(y)  # says so if y is no labels at all
+    codes, known = _codes_of(y, classes)
+    if not known.all():
+        classes_of(y)  # says so if y is no labels at all
         raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {np.unique(unknown)}."
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {np.unique(y[~known])}."
         )
     return codes[:, np.newaxis]
+
+
+def _codes_of(y, classes):
+    """Return the place of each label among the sorted classes, and whether it is one of them."""
+    try:
+        labels, known = _in_dtype(y, classes.dtype)
+        codes = np.searchsorted(classes, labels)
+        codes[codes == len(classes)] = 0
+        return codes, known & (classes[codes] == labels)
+    except TypeError:  # numbers among strings, say
+        return np.zeros(len(y), np.intp), np.zeros(len(y), bool)
+
+
+def _in_dtype(y, dtype):
+    """Return labels in a dtype, and which of them are numbers of that dtype.
+
+    To compare numbers of two dtypes, NumPy may take both to float64, where different integers beyond 2**53 are equal.
+    """
+    if y.dtype == dtype or y.dtype.kind not in "biuf" or dtype.kind not in "biuf":
+        return y, np.ones(len(y), bool)
+    with np.errstate(invalid="ignore", over="ignore"):
+        labels = y.astype(dtype)
+        return labels, (labels == y) & (labels.astype(y.dtype) == y)
+
+
+def same_classes(classes, others):
+    """Return whether two sorted arrays have the same classes, if of another dtype."""
+    return len(classes) == len(others) and bool(_codes_of(classes, others)[1].all())
 
 
 def _check_indicators(y, n_labels):
@@ -54,14 +80,19 @@ def _check_indicators(y, n_labels):
 
 
 def n_outputs_of(classes, kind):
-    """Return the number of outputs: one for two classes, else one for each class or label."""
-    return 1 if kind == SINGLE and len(classes) == 2 else len(classes)
+    """Return the number of outputs: one for one or two classes, else one for each class or label."""
+    return 1 if kind == SINGLE and len(classes) <= 2 else len(classes)
+
+
+def codes_of_best(probabilities, n_classes):
+    """Return the place of the most probable class of each example; of two probabilities, one class has the first."""
+    return probabilities[:, :n_classes].argmax(axis=1)
 
 
 def labels_of(probabilities, classes, kind):
     """Return the labels of the most probable classes, or the indicator matrix of labels above one half."""
     if kind == SINGLE:
-        return classes[probabilities.argmax(axis=1)]
+        return classes[codes_of_best(probabilities, len(classes))]
     labels = (probabilities > 0.5).astype(np.int64)
     return sparse.csr_matrix(labels) if kind == SPARSE_MULTILABEL else labels
 

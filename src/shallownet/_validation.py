@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from ._labels import codes_of_best
+
 
 class Validation:
     """Examples that are kept from training, and how a network is scored on them.
@@ -11,8 +13,8 @@ class Validation:
     ----------
     targets : ndarray of shape (n, m)
         Class indices, or 0 and 1 for each label.
-    multilabel : bool
-        Which of the two.
+    n_classes : int or None
+        How many classes there are, None for labels.
     sample_weight : ndarray of shape (n,) or None
     probabilities : callable
         Maps coefs and intercepts to the probabilities of the examples, (n, n_classes) or (n, n_labels).
@@ -20,9 +22,9 @@ class Validation:
         Maps coefs and intercepts to a score; "loss" scores by minus the loss, None by accuracy.
     """
 
-    def __init__(self, targets, multilabel, sample_weight, probabilities, scorer):
+    def __init__(self, targets, n_classes, sample_weight, probabilities, scorer):
         self.targets = targets
-        self.multilabel = multilabel
+        self.n_classes = n_classes
         self.sample_weight = sample_weight
         self.probabilities = probabilities
         self.scorer = scorer
@@ -32,29 +34,29 @@ class Validation:
         probabilities = self.probabilities(coefs, intercepts)
         if not np.isfinite(probabilities).all():
             return np.nan, np.nan
-        loss = cross_entropy(probabilities, self.targets, self.multilabel, self.sample_weight)
+        loss = cross_entropy(probabilities, self.targets, self.n_classes, self.sample_weight)
         if self.scorer is None:
-            return loss, accuracy(probabilities, self.targets, self.multilabel, self.sample_weight)
+            return loss, accuracy(probabilities, self.targets, self.n_classes, self.sample_weight)
         return loss, -loss if self.scorer == "loss" else float(self.scorer(coefs, intercepts))
 
 
-def cross_entropy(probabilities, targets, multilabel, sample_weight):
+def cross_entropy(probabilities, targets, n_classes, sample_weight):
     """Return the mean cross-entropy, probabilities kept at least epsilon away from 0 and 1."""
     epsilon = np.finfo(probabilities.dtype).eps
     p = np.clip(probabilities, epsilon, 1 - epsilon)
-    if multilabel:
+    if n_classes is None:
         losses = -np.log(np.where(targets == 0, 1 - p, p)).sum(axis=1)
     else:
         losses = -np.log(p[np.arange(len(p)), targets[:, 0]])
     return float(np.average(losses, weights=sample_weight))
 
 
-def accuracy(probabilities, targets, multilabel, sample_weight):
+def accuracy(probabilities, targets, n_classes, sample_weight):
     """Return the share of examples whose label, or whose labels all, are right."""
-    if multilabel:
+    if n_classes is None:
         right = ((probabilities > 0.5) == (targets != 0)).all(axis=1)
     else:
-        right = probabilities.argmax(axis=1) == targets[:, 0]
+        right = codes_of_best(probabilities, n_classes) == targets[:, 0]
     return float(np.average(right, weights=sample_weight))
 
 
