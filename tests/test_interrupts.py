@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from test_training import ScriptedNetwork
 
 from shallownet import ShallowNetClassifier, _order, _training
+from shallownet._network import Network
 from shallownet._order import Order
 from shallownet._pace import Pace
 from shallownet._training import Course, LearningRate, Training
@@ -133,9 +134,11 @@ def test_a_signal_ends_the_fit_soon(case, calls, monkeypatch):
 def test_the_model_is_that_of_the_last_complete_update(batch, monkeypatch):
     parameters = LONG_EPOCH | batch | {"shuffle": False, "random_state": 0, "n_iter_no_change": np.inf}
     model = ShallowNetClassifier(max_iter=10**6, **parameters)
-    with pytest.warns(UserWarning, match="Training interrupted by user"), Interruption(monkeypatch, 4):
+    with pytest.warns(UserWarning, match="Training interrupted by user") as caught, Interruption(monkeypatch, 4):
         model.fit(X, Y)
     monkeypatch.undo()
+    said = f" No epoch was completed; the weights are those after {model._steps} updates." if not model.n_iter_ else ""
+    assert str(caught[0].message) == "Training interrupted by user." + said
     if batch["batch_size"] == "full":
         assert model._steps == model.n_iter_
         reference = ShallowNetClassifier(max_iter=model._steps, **parameters).fit(X, Y)
@@ -151,6 +154,35 @@ def test_the_model_is_that_of_the_last_complete_update(batch, monkeypatch):
         each.set_params(batch_size=100).partial_fit(X[:1000], Y[:1000])
     assert_array_equal(model.coefs_[0], reference.coefs_[0])
     assert model._steps == reference._steps
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("fitted_before", [False, True])
+@pytest.mark.parametrize("case", ["adam", "early stopping", "lbfgs", "partial_fit"])
+def test_the_warning_says_that_nothing_was_trained(case, fitted_before, monkeypatch):
+    options = {"lbfgs": {"solver": "lbfgs"}, "early stopping": {"early_stopping": True}}.get(case, {})
+    model = ShallowNetClassifier(5, random_state=0, max_iter=3, warm_start=True, **options)
+
+    def train():
+        if case == "partial_fit":
+            return model.partial_fit(X[:200], Y[:200], classes=[0, 1, 2])
+        return model.fit(X[:200], Y[:200])
+
+    if fitted_before:
+        start = train().coefs_[0]
+    else:
+        start = ShallowNetClassifier(5, random_state=0, learning_rate_init=1e-300, max_iter=1)
+        start = start.fit(X[:200], Y[:200]).coefs_[0]
+    monkeypatch.setattr(Network, "loss_and_gradient" if case == "lbfgs" else "train_epochs", interrupt)
+    with pytest.warns(UserWarning, match="Training interrupted by user. Nothing was trained: the weights are those"):
+        train()
+    assert model.n_iter_ == 0
+    assert_array_equal(model.coefs_[0], start)
+    monkeypatch.undo()
+    assert train().n_iter_ > 0
 
 
 def test_the_random_state_is_that_of_the_shuffles_that_were_made(monkeypatch):

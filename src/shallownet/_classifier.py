@@ -300,6 +300,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         -----
         ConvergenceWarning
             If training still improved after ``max_iter``, or a loss or validation score was NaN.
+        UserWarning
+            If the user interrupts training (Ctrl-C). The classifier keeps what was trained; if that is no epoch,
+            ``n_iter_`` is 0, and the warning tells how many updates were made or that nothing was trained.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 

@@ -76,6 +76,7 @@ def minimize_loss(network, *, max_iter, max_fun, tol, verbose, after_iteration=N
         n_iter = result.nit if stopped else _check_optimize_result("lbfgs", result, max_iter)
     except KeyboardInterrupt:
         result, n_iter = last, last.nit
-        warnings.warn("Training interrupted by user.", stacklevel=7)
+        nothing = " Nothing was trained: the weights are those that training began with." if n_iter == 0 else ""
+        warnings.warn(f"Training interrupted by user.{nothing}", stacklevel=7)
     network.set_weights(*unpacked(result.x))
     return float(result.fun), n_iter

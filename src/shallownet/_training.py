@@ -145,6 +145,7 @@ class Training:
         """
         course, network = self.course, self.network
         course.n_iter = 0
+        steps_before = course.steps
         before, goes_on, self._noted = 0, True, course.noted()
         try:
             if self.order.private or not self._calls_others():
@@ -169,7 +170,13 @@ class Training:
             course.back_to(self._noted)
             self._note_epochs_of_interrupted_call(before)
             course.steps = max(course.steps, network.updates)  # each of them has moved the weights
-            warnings.warn("Training interrupted by user.", stacklevel=7)
+            # The model is kept all the same, as by MLPClassifier: there may be hours of work in half an epoch.
+            message = "Training interrupted by user."
+            if course.n_iter == 0 and course.steps == steps_before:
+                message += " Nothing was trained: the weights are those that training began with."
+            elif course.n_iter == 0:
+                message += f" No epoch was completed; the weights are those after {course.steps - steps_before} updates."
+            warnings.warn(message, stacklevel=7)
         finally:
             self.order.give_back()
         # Where no epoch of this call was better than those of earlier calls, training goes on from its last, as in
