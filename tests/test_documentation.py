@@ -8,6 +8,7 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
+import sklearn
 
 import shallownet
 import shallownet.datasets
@@ -32,9 +33,14 @@ def test_an_example_gives_what_it_says(example):
     plt.switch_backend("agg")
     said = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    runner.run(example, out=said.append)
+    with sklearn.config_context():  # an example may set it
+        runner.run(example, out=said.append)
     plt.close("all")
     assert not said, "".join(said)
+
+
+def test_the_example_of_a_validation_set_in_a_pipeline_is_among_them():
+    assert [test for test in EXAMPLES if test.name == "shallownet._classifier.ShallowNetClassifier.fit"]
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)

@@ -1,20 +1,29 @@
 """A validation set: split off or one's own, scored after each epoch, and passed through pipelines and searches."""
 
+import time
 import warnings
 
 import numpy as np
+import pandas
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_multilabel_classification,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score, get_scorer, make_scorer
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, cross_validate, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from shallownet import ShallowNetClassifier
+from shallownet._validation import warn_of_ranges
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -172,8 +181,102 @@ def test_pipeline_transforms_the_validation_set(routing):
     )
     assert pipeline[-1].validation_scores_ == direct.validation_scores_
     assert_array_equal(pipeline[-1].coefs_[0], direct.coefs_[0])
-    untransformed = make_pipeline(StandardScaler(), model).fit(X_TRAIN, Y_TRAIN, **OWN, sample_weight_val=WEIGHTS)
+    with pytest.warns(UserWarning, match="X_val lie far outside the range of X in 2 of 4 features"):
+        untransformed = make_pipeline(StandardScaler(), model).fit(X_TRAIN, Y_TRAIN, **OWN, sample_weight_val=WEIGHTS)
     assert untransformed[-1].validation_loss_curve_ != direct.validation_loss_curve_
+
+
+# --- a validation set that was not transformed ----------------------------------------------------------
+
+LOADERS = {"iris": load_iris, "wine": load_wine, "cancer": load_breast_cancer, "digits": load_digits}
+FORMS = {
+    "dense": np.asarray,
+    "float32": lambda X: X.astype(np.float32),
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_matrix,
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), MaxAbsScaler()], ids=str)
+@pytest.mark.parametrize("data", LOADERS)
+def test_a_set_that_was_not_scaled_is_noticed(data, scaler, form, routing):
+    X, X_val, y, y_val = train_test_split(*LOADERS[data](return_X_y=True), random_state=0)
+    X, X_scaled = scaler.fit_transform(X), scaler.transform(X_val)
+    model = model_of(max_iter=1)
+    with pytest.warns(UserWarning, match=r"Most values of X_val lie far outside.*transform_input=\['X_val'\]"):
+        model.fit(form(X), y, X_val=form(X_val), y_val=y_val)
+    model.fit(form(X), y, X_val=form(X_scaled), y_val=y_val)  # a warning would be an error
+
+
+@pytest.mark.parametrize("n_val", [1, 2, 5, 10, 20, 100])
+@pytest.mark.parametrize("n_train", [2, 5, 20, 50, 1000])
+def test_an_ordinary_split_is_no_reason_to_warn(n_train, n_val):
+    random = np.random.RandomState(n_train + n_val)
+    made = {
+        "one-hot": np.eye(300)[random.randint(0, 300, 2000)],
+        "counts": random.poisson(np.exp(random.randn(80) - 3), (2000, 80)).astype(float),
+        "power law": random.zipf(1.6, (2000, 10)).astype(float),
+        "skewed": np.exp(3 * random.randn(2000, 20)),
+        "constant": np.hstack([np.ones((2000, 9)), random.randn(2000, 1)]),
+        "one feature": random.randn(2000, 1),
+        "two values": random.randint(0, 2, (2000, 2)).astype(float),
+    }
+    for X in [load(return_X_y=True)[0] for load in LOADERS.values()] + list(made.values()):
+        for form in (np.asarray, sparse.csr_array):
+            for _ in range(5):
+                rows = random.permutation(len(X))[: n_train + n_val]
+                warn_of_ranges(form(X[rows[:n_train]]), form(X[rows[n_train:]]))
+        n = int(0.8 * len(X))
+        warn_of_ranges(X[:n], X[n:])  # as sorted by class or time as it comes
+
+
+def test_ranges_of_large_data_are_found_in_few_rows_and_without_overflow(tmp_path):
+    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", shape=(10**5, 2000))  # on disk a hole of 1.6 GB
+    X[::1000] = np.arange(2000)
+    start = time.perf_counter()
+    with pytest.warns(UserWarning, match="in 1999 of 2000 features"):
+        warn_of_ranges(X, X[:2000] + 10.0 * np.arange(2000))
+    wide = sparse.random_array((300, 10**6), density=1e-4, rng=0, format="csr")
+    warn_of_ranges(wide, wide)
+    assert time.perf_counter() - start < 5
+    huge = np.array([-1.0, 1.0] * 20).reshape(-1, 1) * 1.7e308
+    warn_of_ranges(huge, huge)
+
+
+TABLES = {"pandas": pandas.DataFrame, "polars": lambda X: pytest.importorskip("polars").DataFrame(X, schema=[*"abcd"])}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_that_was_not_made_an_array_is_noticed(table, routing):
+    model = model_of().set_fit_request(X_val=True, y_val=True)
+    val = TABLES[table](X_VAL) if table == "polars" else pandas.DataFrame(X_VAL, columns=[*"abcd"])
+    with pytest.warns(UserWarning) as caught:
+        make_pipeline(StandardScaler(), model).fit(X_TRAIN, Y_TRAIN, X_val=val, y_val=Y_VAL)
+    assert [str(warning.message)[:49] for warning in caught if warning.category is UserWarning] == [
+        "X_val has feature names, but X has none. A Pipeli"
+    ]
+    routed = make_pipeline(StandardScaler(), model, transform_input=["X_val"])
+    names = [*"abcd"]
+    routed.fit(
+        pandas.DataFrame(X_TRAIN, columns=names), Y_TRAIN, X_val=pandas.DataFrame(X_VAL, columns=names), y_val=Y_VAL
+    )
+    # names on both sides, or none of them strings
+    model.fit(
+        pandas.DataFrame(X_TRAIN, columns=names), Y_TRAIN, X_val=pandas.DataFrame(X_VAL, columns=names), y_val=Y_VAL
+    )
+    model.fit(X_TRAIN, Y_TRAIN, X_val=pandas.DataFrame(X_VAL), y_val=Y_VAL)
+
+
+@pytest.mark.parametrize("value", [np.nan, 10**400])
+def test_a_table_that_is_no_array_of_numbers(value):
+    val = pandas.DataFrame(X_VAL, columns=[*"abcd"]).astype(object)
+    val.iloc[3, 2] = value
+    with pytest.raises(ValueError, match="contains NaN|contains infinity|too large"):
+        model_of().fit(X_TRAIN, Y_TRAIN, X_val=val, y_val=Y_VAL)
+
+
+# --- searches -------------------------------------------------------------------------------------------
 
 
 def test_searches_and_cross_validation_pass_the_validation_set(routing):

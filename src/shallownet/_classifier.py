@@ -1,7 +1,7 @@
 """The scikit-learn face of the network."""
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
@@ -14,6 +14,7 @@ from ._forward import hidden_activations, predict_proba
 from ._labels import SINGLE, classes_of, labels_of, same_classes
 from ._parameters import Parameters
 from ._sparse_data import sound
+from ._validation import has_names, warn_of_names, warn_of_ranges
 from .kernels.activations import ACTIVATIONS
 from .kernels.loss import OUTPUTS
 
@@ -232,6 +233,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
     and 0 in MLPClassifier; this is the one difference of definition. Results have the same bits on any number of
     threads.
 
+    scikit-learn's callbacks (``sklearn.callback``) see each epoch after ``set_callbacks``. Its ProgressBar needs rich
+    and, in Jupyter, ipywidgets, without which it shows nothing there.
+
     References
     ----------
     .. [1] V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
@@ -279,8 +283,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         sample_weight : array-like of shape (n_samples,), default=None
             The weight of each example in the loss; None is 1 each.
         X_val, y_val : as X and y, default=None
-            A validation set, scored after each epoch. In a Pipeline, ``transform_input=["X_val"]`` transforms it
-            like X.
+            A validation set, scored after each epoch. A Pipeline passes it on as it is, not transformed like X,
+            unless it is told to as in the example below.
         sample_weight_val : array-like of shape (n_val,), default=None
             The weight of each example in the scores of the validation set.
 
@@ -301,8 +305,28 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         ConvergenceWarning
             If training still improved after ``max_iter``, or a loss or validation score was NaN.
         UserWarning
-            If the user interrupts training (Ctrl-C). The classifier keeps what was trained; if that is no epoch,
-            ``n_iter_`` is 0, and the warning tells how many updates were made or that nothing was trained.
+            If X_val has feature names and X has none, or lies far outside the range of X in many features: it
+            probably lacks a transformation. If the user interrupts training (Ctrl-C): the classifier keeps what was
+            trained so far, and the warning says if that is less than an epoch (``n_iter_`` is 0) or nothing.
+
+        Examples
+        --------
+        A validation set in a Pipeline, transformed like X before it is scored:
+
+        >>> import sklearn
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.model_selection import train_test_split
+        >>> from sklearn.pipeline import Pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from shallownet import ShallowNetClassifier
+        >>> sklearn.set_config(enable_metadata_routing=True)
+        >>> X, X_val, y, y_val = train_test_split(*load_digits(return_X_y=True), random_state=0)
+        >>> network = ShallowNetClassifier(early_stopping=True, random_state=0)
+        >>> network = network.set_fit_request(X_val=True, y_val=True)
+        >>> model = Pipeline([("scale", StandardScaler()), ("network", network)], transform_input=["X_val"])
+        >>> model = model.fit(X, y, X_val=X_val, y_val=y_val)
+        >>> model["network"].best_validation_score_ == model.score(X_val, y_val) > 0.95
+        True
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
@@ -361,7 +385,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
             classes, kind = self._classes_and_kind(y, first, incremental, classes)
-            held_out = self._checked_validation(held_out, X.dtype)
+            held_out = self._checked_validation(held_out, X)
             fit = Fit(self, X, y, sample_weight, classes, kind, held_out, incremental)
             context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
             hooks = Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
@@ -427,9 +451,10 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             return self.classes_, self._label_kind
         return classes_of(y)
 
-    def _checked_validation(self, held_out, dtype):
+    def _checked_validation(self, held_out, X_train):
         """Return a checked validation set, or None if the user gave none."""
         X, y, sample_weight = held_out
+        options = {"accept_sparse": ["csr", "csc"], "dtype": X_train.dtype}
         if X is None and y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight_val is provided, but X_val and y_val were not provided.")
@@ -437,18 +462,18 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if X is None or y is None:
             given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
             raise ValueError(f"{given} is provided, but {missing} was not provided.")
-        X, y = _validated(
-            self,
-            sound(X, "X_val"),
-            sound(y, "y_val"),
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=dtype,
-            reset=False,
-        )
+        named = has_names(X) and not hasattr(self, "feature_names_in_")
+        if named:
+            # through an estimator of no account to an array without names: scikit-learn would warn of those of "X"
+            X = _validated(BaseEstimator(), X, **options)
+        X, y = _validated(self, sound(X, "X_val"), sound(y, "y_val"), multi_output=True, reset=False, **options)
         check_consistent_length(X, y)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        if named:
+            warn_of_names()
+        else:
+            warn_of_ranges(X_train, X)
         return X, y, sample_weight
 
     def predict_proba(self, X):

@@ -175,7 +175,9 @@ class Training:
             if course.n_iter == 0 and course.steps == steps_before:
                 message += " Nothing was trained: the weights are those that training began with."
             elif course.n_iter == 0:
-                message += f" No epoch was completed; the weights are those after {course.steps - steps_before} updates."
+                message += (
+                    f" No epoch was completed; the weights are those after {course.steps - steps_before} updates."
+                )
             warnings.warn(message, stacklevel=7)
         finally:
             self.order.give_back()

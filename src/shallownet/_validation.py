@@ -1,9 +1,18 @@
 """A validation set, looked at after each epoch."""
 
+import warnings
+
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from ._labels import codes_of_best
+
+UNTRANSFORMED = (
+    " A Pipeline transforms X but not X_val, unless it is told to: Pipeline(steps, transform_input=['X_val']), with"
+    " metadata routing. See the example of ShallowNetClassifier.fit."
+)
+FEWEST_ROWS, MOST_ROWS = 20, 200  # of X and X_val that are compared
 
 
 class Validation:
@@ -77,3 +86,54 @@ def split(targets, n_outputs, fraction, random_state):
     if len(held_out) < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     return train, held_out
+
+
+def has_names(X):
+    """Return whether X is a table whose columns have names."""
+    names = list(getattr(X, "columns", ()))
+    return bool(names) and all(isinstance(name, str) for name in names)
+
+
+def warn_of_names():
+    """Warn that X_val has the names of features and X has none."""
+    warnings.warn(f"X_val has feature names, but X has none.{UNTRANSFORMED}", stacklevel=7)
+
+
+def warn_of_ranges(X, X_val):
+    """Warn if in a quarter of the features most values of X_val lie far outside the range of X, or more.
+
+    Far is half of the range away from it. No more than some rows are looked at, whatever the size; of too few rows
+    nothing is said. Where X and X_val are parts of the same data, few features are so, if any: there a value lies
+    outside the range of n others with probability 2 / (n + 1).
+    """
+    if X.shape[0] < FEWEST_ROWS or X_val.shape[0] < FEWEST_ROWS // 2:
+        return
+    X, X_val = _some_rows(X), _some_rows(X_val)
+    low, high = _dense(X.min(axis=0)), _dense(X.max(axis=0))
+    with np.errstate(over="ignore"):
+        far = (high - low) / 2
+        counts = _count_outside(X_val, low - far, high + far)
+    outside = (counts > X_val.shape[0] / 2) & (far > 0)
+    if outside.any() and outside.sum() >= (far > 0).sum() / 4:
+        warnings.warn(
+            f"Most values of X_val lie far outside the range of X in {outside.sum()} of {len(far)} features."
+            f"{UNTRANSFORMED}",
+            stacklevel=7,
+        )
+
+
+def _some_rows(X):
+    return X[:: -(-X.shape[0] // MOST_ROWS)]
+
+
+def _dense(row):
+    return row.toarray().ravel() if sparse.issparse(row) else row
+
+
+def _count_outside(X, low, high):
+    """Return how many values of each column lie outside of these bounds; of a sparse matrix, of those it stores."""
+    if not sparse.issparse(X):
+        return ((X < low) | (X > high)).sum(axis=0)
+    X = X.tocoo()
+    columns = X.col[(X.data < low[X.col]) | (X.data > high[X.col])]
+    return np.bincount(columns, minlength=X.shape[1])
