@@ -204,8 +204,10 @@ def test_a_set_that_was_not_scaled_is_noticed(data, scaler, form, routing):
     X, X_val, y, y_val = train_test_split(*LOADERS[data](return_X_y=True), random_state=0)
     X, X_scaled = scaler.fit_transform(X), scaler.transform(X_val)
     model = model_of(max_iter=1)
-    with pytest.warns(UserWarning, match=r"Most values of X_val lie far outside.*transform_input=\['X_val'\]"):
+    said = r"Most values of X_val lie far outside.*transform_input=\['X_val'\]"
+    with pytest.warns(UserWarning, match=said) as caught:
         model.fit(form(X), y, X_val=form(X_val), y_val=y_val)
+    assert {warning.filename for warning in caught if warning.category is UserWarning} == {__file__}
     model.fit(form(X), y, X_val=form(X_scaled), y_val=y_val)  # a warning would be an error
 
 

@@ -18,6 +18,7 @@ from ._validation import has_names, warn_of_names, warn_of_ranges
 from .kernels.activations import ACTIVATIONS
 from .kernels.loss import OUTPUTS
 
+FEATURES = "n_features_in_", "feature_names_in_"  # which scikit-learn's check of X sets
 TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
 
 
@@ -363,41 +364,59 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         return True
 
     def _fit(self, X, y, sample_weight, held_out, incremental=False, classes=None):
-        self._n_hidden()  # raises before anything is done
-        self._check_combinations(incremental)
-        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        watched = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
+        # What a fit reads and notes on its way belongs to it alone, whatever other threads do with the estimator
+        # meanwhile; but callbacks are to see the estimator itself.
+        model = self if watched else self._shallow_copy()
         before = vars(self).copy()
         try:
-            X, y = sound(X), sound(y, "y")
-            if incremental:
-                classes = self._classes_of_first_call(y, classes)
-            X, y = _validated(
-                self,
-                X,
-                y,
-                accept_sparse=["csr", "csc"],
-                multi_output=True,
-                dtype=(np.float64, np.float32),
-                reset=first,
-            )
-            if y.ndim == 2 and y.shape[1] == 1:
-                y = column_or_1d(y, warn=True)
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-            classes, kind = self._classes_and_kind(y, first, incremental, classes)
-            held_out = self._checked_validation(held_out, X)
-            fit = Fit(self, X, y, sample_weight, classes, kind, held_out, incremental)
-            context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
-            hooks = Hooks(self, context, X, y, sample_weight) if hasattr(self, "_skl_callbacks") else None
+            fit, first, data = model._prepared(X, y, sample_weight, held_out, incremental, classes)
+            hooks = None
+            if watched:
+                context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
+                hooks = Hooks(self, context, *data) if hasattr(self, "_skl_callbacks") else None
             attributes = fit.run(first, hooks and hooks.after_epoch)
-            # in one step, so that nothing that is raised here leaves half of it
-            self.__dict__ = {name: value for name, value in vars(self).items() if name not in FITTED} | attributes
+            attributes |= {name: vars(model)[name] for name in FEATURES if name in vars(model)}
+            # in one step, so that nothing that is raised here leaves half of it, and no other thread finds half of it
+            others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + FEATURES}
+            self.__dict__ = others | attributes
             if hooks:
                 hooks.end(attributes)
         except BaseException:
-            self._become(before)
+            if watched:
+                self._become(before)
             raise
         return self
+
+    def _shallow_copy(self):
+        copied = object.__new__(type(self))
+        copied.__dict__ = vars(self).copy()
+        return copied
+
+    def _prepared(self, X, y, sample_weight, held_out, incremental, classes):
+        """Check everything; return the fit that is to be run, whether it begins anew, and the data for callbacks."""
+        self._n_hidden()  # raises before anything is done
+        self._check_combinations(incremental)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = sound(X), sound(y, "y")
+        if incremental:
+            classes = self._classes_of_first_call(y, classes)
+        X, y = _validated(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=first,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        classes, kind = self._classes_and_kind(y, first, incremental, classes)
+        held_out = self._checked_validation(held_out, X)
+        return Fit(self, X, y, sample_weight, classes, kind, held_out, incremental), first, (X, y, sample_weight)
 
     def _become(self, before):
         """Be what it was before, but for what the callbacks still need to end."""

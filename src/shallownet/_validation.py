@@ -96,7 +96,7 @@ def has_names(X):
 
 def warn_of_names():
     """Warn that X_val has the names of features and X has none."""
-    warnings.warn(f"X_val has feature names, but X has none.{UNTRANSFORMED}", stacklevel=7)
+    warnings.warn(f"X_val has feature names, but X has none.{UNTRANSFORMED}", stacklevel=8)
 
 
 def warn_of_ranges(X, X_val):
@@ -118,7 +118,7 @@ def warn_of_ranges(X, X_val):
         warnings.warn(
             f"Most values of X_val lie far outside the range of X in {outside.sum()} of {len(far)} features."
             f"{UNTRANSFORMED}",
-            stacklevel=7,
+            stacklevel=8,
         )
 
 
