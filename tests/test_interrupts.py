@@ -7,7 +7,10 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
+import children
+import interrupting
 import naive
 import numpy as np
 import pytest
@@ -282,3 +285,17 @@ def test_an_interrupt_between_any_two_lines_leaves_the_course_of_whole_epochs(ea
             assert course.best_iter == min(epochs, 2)
     assert seen == ({0, 1, 2, 3, 4, 5} if watched else {0, 3, 5})
     assert line > 100
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that interrupts")
+@pytest.mark.parametrize(
+    ("times", "calls"),
+    [(20, list(interrupting.CALLS))]
+    + [pytest.param(1000, [call], marks=pytest.mark.long) for call in interrupting.CALLS],
+    ids=["all", *interrupting.CALLS],
+)
+def test_interrupts_at_random_moments_break_nothing(times, calls):
+    process = children.start(Path(interrupting.__file__), str(times), *calls)
+    interrupted = children.finish(process)["interrupted"]
+    assert list(interrupted) == calls
+    assert min(interrupted.values()) > times / 5
