@@ -121,6 +121,9 @@ IDS = 2**53 + np.arange(3)
 FORMS = {
     "int64": IDS.astype(np.int64),
     "uint64": IDS.astype(np.uint64),
+    "Int64": pandas.array(IDS, dtype="Int64"),
+    "UInt64": pandas.array(IDS, dtype="UInt64"),
+    "int64[pyarrow]": pandas.array(IDS, dtype="int64[pyarrow]"),
 }
 
 
@@ -144,10 +147,20 @@ def test_integers_of_two_dtypes_in_a_validation_set(scoring):
         model = ShallowNetClassifier(6, max_iter=9, random_state=0, early_stopping=True, scoring=scoring)
         return model.set_params(class_weight=weight).fit(X[30:], y[30:], X_val=X[:90], y_val=y_val[:90])
 
-    mixed = fitted(IDS.astype(np.uint64)[Y], IDS[Y], dict(zip(IDS, [1.0, 2.0, 0.5], strict=True)))
-    plain = fitted(Y, Y, {0: 1.0, 1: 2.0, 2: 0.5})
+    mixed = fitted(
+        IDS.astype(np.uint64)[Y], pandas.Series(IDS[Y], dtype="Int64"), dict(zip(IDS, [1.0, 2.0, 0.5], strict=True))
+    )
+    plain = fitted(Y, pandas.Series(Y, dtype="Int64"), {0: 1.0, 1: 2.0, 2: 0.5})
     assert mixed.validation_scores_ == plain.validation_scores_
     assert_array_equal(mixed.coefs_[0], plain.coefs_[0])
+
+
+@pytest.mark.parametrize("name", ["Int64", "int64[pyarrow]"])
+def test_small_nullable_integers_are_floats_as_for_mlpclassifier(name):
+    ours, theirs = (model.fit(X, pandas.Series(Y, dtype=name)) for model in pair(max_iter=2))
+    assert ours.classes_.dtype == theirs.classes_.dtype == np.float64
+    with pytest.raises(ValueError, match="NaN"):
+        ours.fit(X, pandas.Series(IDS[Y], dtype=name).where(Y > 0))
 
 
 NUMBERS = {

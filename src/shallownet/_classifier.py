@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from ._callbacks import Hooks
 from ._fitting import FITTED, Fit
 from ._forward import hidden_activations, predict_proba
-from ._labels import SINGLE, classes_of, labels_of, same_classes
+from ._labels import SINGLE, classes_of, exact, labels_of, same_classes
 from ._parameters import Parameters
 from ._sparse_data import sound
 from ._validation import has_names, warn_of_names, warn_of_ranges
@@ -398,7 +398,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         self._n_hidden()  # raises before anything is done
         self._check_combinations(incremental)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = sound(X), sound(y, "y")
+        X, y = sound(X), sound(exact(y), "y")
         if incremental:
             classes = self._classes_of_first_call(y, classes)
         X, y = _validated(
@@ -441,6 +441,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
 
     def _classes_of_first_call(self, y, classes):
         """Return the classes that partial_fit is to know, None where they are known already."""
+        classes = exact(classes)
         known = getattr(self, "classes_", None)
         try:
             first = _check_partial_fit_first_call(self, classes)
@@ -485,7 +486,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if named:
             # through an estimator of no account to an array without names: scikit-learn would warn of those of "X"
             X = _validated(BaseEstimator(), X, **options)
-        X, y = _validated(self, sound(X, "X_val"), sound(y, "y_val"), multi_output=True, reset=False, **options)
+        X, y = _validated(self, sound(X, "X_val"), sound(exact(y), "y_val"), multi_output=True, reset=False, **options)
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)

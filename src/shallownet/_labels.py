@@ -9,6 +9,18 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 SINGLE, MULTILABEL, SPARSE_MULTILABEL = "single", "multilabel", "sparse-multilabel"
 
 
+def exact(y):
+    """Return labels as they are, but integers of pandas that no float holds, as NumPy's.
+
+    scikit-learn makes floats of integers of a nullable or Arrow dtype, and so of several such classes one.
+    """
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # which the dtypes of pandas have
+    if dtype is None or dtype.kind not in "iu" or y.isna().any():
+        return y
+    integers = y.to_numpy(dtype=dtype)
+    return integers if ((integers > 2**53) | (integers < -(2**53))).any() else y
+
+
 def classes_of(y):
     """Return the sorted classes of y and its kind."""
     found = type_of_target(y, input_name="y")
