@@ -234,3 +234,22 @@ def test_no_crowd_where_the_system_does_not_tell(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(_pace, "open", refused, raising=False)
     assert not _pace.crowded()
+
+
+def test_threads_in_every_call(clock, monkeypatch):
+    monkeypatch.setenv("SHALLOWNET_PARALLEL", "always")
+    calls = run(pace_of(step=1), clock, {PARALLEL: 10 * USUAL}, 3)
+    assert {parallel for parallel, *_ in calls} == {True}
+    assert max(seconds for *_, seconds in calls[1:]) <= 1.01 * CALL_SECONDS
+
+
+def test_threads_in_no_call(clock, monkeypatch):
+    monkeypatch.setenv("SHALLOWNET_PARALLEL", "never")
+    calls = run(pace_of(), clock, {SERIAL: USUAL}, 3)
+    assert {parallel for parallel, *_ in calls} == {False}
+
+
+def test_a_policy_that_there_is_not(monkeypatch):
+    monkeypatch.setenv("SHALLOWNET_PARALLEL", "1")
+    with pytest.raises(ValueError, match="SHALLOWNET_PARALLEL must be one of 'always', 'never' and 'auto', got '1'"):
+        pace_of()
