@@ -127,8 +127,7 @@ def noted_calls(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(_pace.Pace, "record", noted)
-        patch.setattr(_pace, "WORTH_LOADING", 0)
-        patch.setattr(_pace, "SMALLEST_STEP", 0)
+        patch.setenv("SHALLOWNET_PARALLEL", "always")
         yield calls
 
 
