@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""The protocol of a team of threads, tried in every order in which its threads can meet.
+"""The protocol of a team of threads, tried in every order in which two threads can meet, and in many of more.
 
 The functions of ``kernels.epoch`` and ``kernels.team`` run as plain Python (NUMBA_DISABLE_JIT=1), one thread at a time;
 before each atomic operation of one the scheduler may let another go on. All choices are tried, but for those that lead
@@ -7,7 +7,7 @@ to what was met before. Shared memory knows who has read and written each number
 to write, without an atomic operation that orders them, are a race. What a call leaves must be what one thread leaves.
 
     NUMBA_DISABLE_JIT=1 python tests/protocol.py calls          # two threads, all of CALLS
-    NUMBA_DISABLE_JIT=1 python tests/protocol.py longer-calls   # and LONGER_CALLS, and three threads: minutes
+    NUMBA_DISABLE_JIT=1 python tests/protocol.py longer-calls   # and LONGER_CALLS: minutes
     NUMBA_DISABLE_JIT=1 python tests/protocol.py faults         # with each of FAULTS, which has to be found
 
 prints how many states were met, or the first error.
@@ -20,6 +20,7 @@ running anew.
 import inspect
 import sys
 import threading
+from random import Random
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -95,18 +96,25 @@ class Shared:
 
 
 class Run:
-    """One run of a call by so many threads, whose switches follow ``choices`` and then are made as seldom as can be."""
+    """One run of a call by so many threads, whose switches follow ``choices`` and then are made as seldom as can be.
 
-    def __init__(self, call, threads, choices, seen):
+    It is given up where it meets a state that was ``seen``. With ``random`` it switches at random, to its end.
+    """
+
+    def __init__(self, call, threads, choices=(), seen=None, random=None):
         self.call, self.threads, self.choices, self.seen = call, threads, list(choices), seen
         self.places = ["not begun"] * threads  # where each thread is in the program
         self.clocks = Clocks(threads)
         self.readers, self.writers = {}, {}
         self.alternatives = []  # the choices at which the run could have gone elsewhere
         self.ready, self.waiting = set(range(threads)), {}
-        self.turns = [threading.Semaphore(0) for _ in range(threads)]
+        self.looked = {}  # the version of the team's state that each thread has looked at first, since it last waited
+        self.turns = [threading.Lock() for _ in range(threads)]  # which each thread waits for, and another releases
+        for turn in self.turns:
+            turn.acquire()
         self.finished, self.error, self.version = threading.Event(), None, 0
         self.now = 0
+        self.random = random
         self.memory = memory_of(self)
 
     def go(self):
@@ -117,7 +125,8 @@ class Run:
         self.turns[self.now].release()
         self.finished.wait()
         for turn in self.turns:
-            turn.release()
+            if turn.locked():
+                turn.release()
         for worker in workers:
             worker.join()
         if self.error is not None and not isinstance(self.error, Abandoned):
@@ -145,6 +154,8 @@ class Run:
         able = [i for i in sorted(self.ready) if self.waiting.get(i) != self.version]
         if not able:
             raise AssertionError(f"threads {sorted(self.ready)} wait for ever")
+        if self.random is not None:
+            return self.random.choice(able)
         able.sort(key=lambda i: i != self.now)
         made = len(self.alternatives)
         if made < len(self.choices):
@@ -218,6 +229,7 @@ class Run:
         own = index % team.LINE == 0 and index // team.LINE == 1 + self.now
         if not own:  # nobody else writes one's own count
             self.switch()
+        self.looked.setdefault(self.now, self.version)
         self.clocks.acquire(self.now, index)
         return p.numbers[index]
 
@@ -238,8 +250,8 @@ class Run:
         return same
 
     def pause(self):
-        """Wait until another thread has changed the state of the team."""
-        self.waiting[self.now] = self.version
+        """Wait until another thread has changed the state of the team since this one has begun to look at it."""
+        self.waiting[self.now] = self.looked.pop(self.now)
         self.switch()
 
 
@@ -381,7 +393,7 @@ STANDINS = {
 
 def alone(call):
     """Return what one thread leaves."""
-    run = Run(call, 1, [], set())
+    run = Run(call, 1)
     replace_operations(run)
     work(0, 1, run.memory)
     return outcome(run.memory)
@@ -409,6 +421,16 @@ def explore(call, threads):
         for made in range(len(choices), len(run.alternatives)):
             waiting += [[*run.choices[:made], other] for other in run.alternatives[made]]
     return len(seen)
+
+
+def sample(call, threads, runs):
+    """Make so many runs at random."""
+    expected, random = alone(call), Random(0)
+    for _ in range(runs):
+        run = Run(call, threads, random=random)
+        replace_operations(run)
+        run.go()
+        assert outcome(run.memory) == expected, f"{outcome(run.memory)} and not {expected}"
 
 
 FAULTS = {
@@ -470,11 +492,11 @@ def main(what):
             plant(*texts)
             print(f"{fault}: {first_error(CALLS)!r}", flush=True)
         return
-    runs = [(name, call, 2) for name, call in CALLS.items()]
-    if what == "longer-calls":
-        runs += [(name, call, 2) for name, call in LONGER_CALLS.items()] + [("three threads", Call(6, 6, 6), 3)]
-    for name, call, threads in runs:
-        print(f"{name}: {explore(call, threads)} states", flush=True)
+    calls = CALLS if what == "calls" else CALLS | LONGER_CALLS
+    for name, call in calls.items():
+        print(f"{name}: {explore(call, 2)} states", flush=True)
+        for threads in (3, 4, 8):
+            sample(call, threads, 20 if what == "calls" else 1000)
 
 
 if __name__ == "__main__":
