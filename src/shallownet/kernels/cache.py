@@ -6,13 +6,15 @@ compiler, and the compiler's settings. So neither an edit, an upgrade nor a down
 versions can share a folder. (Numba's own cache looks at the one file that holds the function, and numbers its
 files, so that two processes that compile at once can put one's code under the other's number.)
 
-What cannot be read is compiled again, what cannot be written is left; neither is an error of the user's.
+What cannot be read is compiled again, what cannot be written is left; neither is an error of the user's. Of several
+processes that want the same entry one compiles it, and the others wait for that.
 """
 
 import hashlib
 import os
 import pickle
 import sys
+import time
 import warnings
 from contextlib import suppress
 from functools import cache
@@ -20,7 +22,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import llvmlite
+import llvmlite.binding
 import numba
 import numpy
 from numba.core import caching, config
@@ -29,11 +31,13 @@ from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
 from .folders import Folder, UnsafeError, trusted_users, user
-from .garbage import LOADING, collected_seldom
 
 STATES_KEPT = 8  # states of sources and versions that share a folder: those used last
 SETTINGS = "OPT LOOP_VECTORIZE SLP_VECTORIZE BOUNDSCHECK DEBUGINFO_DEFAULT LLVM_REFPRUNE_PASS".split()
 STAMP = 16  # digits
+PATIENCE = 60.0  # seconds in which another process has to compile an entry; else this one does it, too
+POLL = 0.05  # seconds
+OF_NUMBA = "_ZN", ".numba."  # the names of what Numba has compiled, or still has to
 
 
 def source_stamp(package: Any) -> str:
@@ -64,6 +68,7 @@ class Cache(caching.NullCache):
 
     def __init__(self, function: Any) -> None:
         self._name = f"{_STAMP}-{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self._claim: tuple[Folder, str, int] | None = None  # the lock that this process holds while it compiles
 
     @property
     def cache_path(self) -> str | None:
@@ -72,21 +77,57 @@ class Cache(caching.NullCache):
         return None if writable is None else writable.path
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled function for a signature, None if there is no entry that can be used."""
-        with collected_seldom(LOADING):
-            return self._loaded(sig, target_context)
+        """Return the compiled function for a signature, None if there is no entry that can be used.
 
-    def _loaded(self, sig: Any, target_context: Any) -> Any:
+        Then this process is the one to compile it, until ``release``.
+        """
         target_context.refresh()
         key = self._name, sig, target_context.codegen().magic_tuple()
+        end = time.monotonic() + PATIENCE
+        may_compile = False
+        while True:
+            found = self._loaded(key, target_context)
+            if found is not None or may_compile or time.monotonic() > end:
+                return found
+            may_compile = self._claimed(self._file_of(key))  # the last to do so may have saved it since
+            if not may_compile:
+                time.sleep(POLL)
+
+    def _loaded(self, key: Any, target_context: Any) -> Any:
         name = self._file_of(key)
         for place in places()[0]:
-            with suppress(Exception), place as folder:
-                found, payload = pickle.loads(folder.read(name))
-                if found == key:
-                    folder.touch(name)
-                    return CompileResult._rebuild(target_context, *payload)
+            with suppress(OSError), place as folder:
+                content = folder.read(name)
+                with suppress(Exception):
+                    found, symbols, reload_init, payload = pickle.loads(content)
+                    for function in reload_init:  # it may load a library with symbols
+                        function()
+                    if found == key and not missing(symbols):
+                        folder.touch(name)
+                        return CompileResult._rebuild(target_context, *payload)
+                folder.remove(name)
         return None
+
+    def _claimed(self, name: str) -> bool:
+        """Return whether this process may compile an entry: no other does, or none can say."""
+        _, writable = places()
+        if writable is not None:
+            try:
+                with writable as folder:
+                    self._claim = folder, f"{name}.lock", folder.lock(f"{name}.lock")
+            except BlockingIOError:
+                return False
+            except OSError:  # a folder, or a system, without locks
+                pass
+        return True
+
+    def release(self) -> None:
+        """Let other processes compile what this one has compiled, or could not."""
+        if self._claim is not None:
+            (folder, name, descriptor), self._claim = self._claim, None
+            os.close(descriptor)
+            with suppress(OSError), folder:  # others that wait make the file anew
+                folder.remove(name)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function, if there is a place for it."""
@@ -95,16 +136,34 @@ class Cache(caching.NullCache):
             _warn_once("found no place to keep its compiled code")
             return
         key = self._name, sig, data.codegen.magic_tuple()
+        symbols = symbols_of(data.library)
+        unknown = missing(symbols)
+        if any(name.startswith(OF_NUMBA) for name in unknown):
+            return  # only this process has what it calls
         try:
             writable.make()
             with writable as folder:
-                folder.write(self._file_of(key), dumps((key, data._reduce())))
+                resolved = sorted(symbols - unknown)
+                folder.write(self._file_of(key), dumps((key, resolved, data.reload_init, data._reduce())))
                 _remove_old_states(folder)
-        except OSError as error:
-            _warn_once(f"could not keep its compiled code in {writable.path} ({error.strerror or error})")
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or error
+            _warn_once(f"could not keep its compiled code in {writable.path} ({reason})")
 
     def _file_of(self, key: Any) -> str:
         return f"{self._name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:STAMP]}.nbc"
+
+
+def symbols_of(library: Any) -> set[str]:
+    """Return the names that compiled code uses and does not define."""
+    module = library._get_module_for_linking()
+    declared = [thing.name for thing in (*module.functions, *module.global_variables) if thing.is_declaration]
+    return {name for name in declared if not name.startswith("llvm.")}
+
+
+def missing(symbols: Any) -> set[str]:
+    """Return those of the names that are not defined in this process; LLVM ends a process whose code uses one."""
+    return {name for name in symbols if llvmlite.binding.address_of_symbol(name) is None}
 
 
 def _remove_old_states(folder: Folder) -> None:

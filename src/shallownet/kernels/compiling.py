@@ -19,6 +19,7 @@ from numba.core import config
 from numba.extending import overload, register_jitable
 
 from .cache import Cache
+from .compiler_thread import in_compiler_thread
 from .linking import flags_of_entries, flags_of_kernels
 
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
@@ -56,8 +57,21 @@ def entry(function: Callable, **flags: Any) -> Callable:
     dispatcher: Any = njit(**flags, **_FLAGS, **flags_of_entries())(function)
     if not config.DISABLE_JIT:  # else it is a plain function
         dispatcher._cache = Cache(function)
+        dispatcher.compile = _undisturbed(dispatcher.compile, dispatcher._cache)
         ENTRIES.append(dispatcher)
     return dispatcher
+
+
+def _undisturbed(compile_entry: Callable, cache: Cache) -> Callable:
+    """Return what compiles, loads and saves an entry, so that no signal, no finalizer and no process disturbs it."""
+
+    def and_release(signature: Any) -> Any:
+        try:
+            return compile_entry(signature)
+        finally:
+            cache.release()
+
+    return lambda signature: in_compiler_thread(and_release, signature)
 
 
 def serial_and_parallel(function: Callable) -> tuple[Callable, Callable]:

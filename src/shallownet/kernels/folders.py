@@ -9,10 +9,16 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 import time
 from contextlib import suppress
 from functools import cache
 from typing import Self
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 SECONDS_OF_A_WRITE = 3600  # an unfinished file is given up after that
 UNFINISHED = ".tmp"
@@ -45,6 +51,17 @@ def check_safe(status: os.stat_result) -> None:
     """Raise UnsafeError unless only trusted users can write what has this status."""
     if user() is not None and (status.st_uid not in trusted_users() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
         raise UnsafeError("another user can write there")
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file until it is closed, which the system does for a process that dies."""
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError("another process holds the lock") from error
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Folder:
@@ -114,6 +131,19 @@ class Folder:
         except BaseException:
             self.remove(unfinished)
             raise
+
+    def lock(self, name: str) -> int:
+        """Take the lock of that name, which one process at a time can have, until the descriptor is closed.
+
+        Raise BlockingIOError while another has it, OSError where there are no locks.
+        """
+        descriptor = self._open(self._at(name), os.O_RDWR | os.O_CREAT)
+        try:
+            _lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def touch(self, name: str) -> None:
         """Note that a file was used, if that is possible."""

@@ -8,25 +8,20 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Thresholds while code is compiled, where 300,000 objects stay: with larger ones the process would grow by 30 MB.
-COMPILING = 20_000, 20, 50
-# While the first entry is loaded, with which Numba makes its tables of 60,000 objects.
-LOADING = 200_000, 20, 50
-
 
 @contextmanager
-def collected_seldom(thresholds: tuple[int, int, int]) -> Iterator[None]:
-    """Let the collector be at work less often in the block, and take what there is after it for old.
+def collector_at_rest() -> Iterator[None]:
+    """Let the collector not begin by itself in the block, and take what there is after it for old.
 
     Else it would go through all objects of the process as soon as the block has ended. Nothing is frozen: what was made
     of late moves to the oldest generation, which the collector looks at in due course.
     """
     before = gc.get_threshold()
-    gc.set_threshold(*thresholds)
+    gc.set_threshold(0)
     try:
         yield
     finally:
+        gc.set_threshold(*before)
         if gc.isenabled() and gc.get_freeze_count() == 0:  # else unfreeze would also take what others have frozen
             gc.freeze()
             gc.unfreeze()
-        gc.set_threshold(*before)

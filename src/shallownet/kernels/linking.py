@@ -20,8 +20,6 @@ from llvmlite import binding
 from llvmlite.binding import Linkage
 from numba.core import codegen, compiler, config, errors
 
-from .garbage import COMPILING, collected_seldom
-
 # What Numba's code libraries have, and what each of them sets for itself.
 _METHODS = {
     "finalize",
@@ -190,8 +188,7 @@ class _EntryCompiler(compiler.Compiler):
         library = code._library_class
         try:
             code._library_class = _OfThreads
-            with collected_seldom(COMPILING):
-                return _with_room(super().compile_extra, function)
+            return _with_room(super().compile_extra, function)
         finally:
             code._library_class = library
 
