@@ -16,6 +16,7 @@ from ._parameters import Parameters
 from ._sparse_data import sound
 from ._validation import has_names, warn_of_names, warn_of_ranges
 from .kernels.activations import ACTIVATIONS
+from .kernels.cache import announced
 from .kernels.loss import OUTPUTS
 
 FEATURES = "n_features_in_", "feature_names_in_"  # which scikit-learn's check of X sets
@@ -104,7 +105,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         'lbfgs' the largest entry of the gradient at which it stops.
 
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch.
+        Whether to print the loss of each epoch, and a line when code is compiled; the logger named ``shallownet``
+        is told that at level INFO in any case.
 
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the last fit. With early stopping, a fit in which no epoch is
@@ -377,7 +379,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             if watched:
                 context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
                 hooks = Hooks(self, context, *data) if hasattr(self, "_skl_callbacks") else None
-            attributes = fit.run(first, hooks and hooks.after_epoch)
+            with announced(self.verbose):
+                attributes = fit.run(first, hooks and hooks.after_epoch)
             attributes |= {name: vars(model)[name] for name in FEATURES if name in vars(model)}
             # in one step, so that nothing that is raised here leaves half of it, and no other thread finds half of it
             others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + FEATURES}

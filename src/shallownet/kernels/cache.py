@@ -11,12 +11,15 @@ processes that want the same entry one compiles it, and the others wait for that
 """
 
 import hashlib
+import logging
 import os
 import pickle
 import sys
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -59,6 +62,26 @@ def source_stamp(package: Any) -> str:
     return digest.hexdigest()[:STAMP]
 
 
+_logger = logging.getLogger("shallownet")
+_aloud: ContextVar[bool] = ContextVar("_aloud", default=False)
+
+
+@contextmanager
+def announced(aloud: bool) -> Iterator[None]:
+    """Print, if asked, what is compiled in the block; the log has it in any case."""
+    token = _aloud.set(bool(aloud))
+    try:
+        yield
+    finally:
+        _aloud.reset(token)
+
+
+def _announce(what: str) -> None:
+    _logger.info(what)
+    if _aloud.get():
+        print(what, flush=True)  # noqa: T201
+
+
 # taken when the package is imported: an edit after that is not what this process compiles
 _STAMP = source_stamp(resources.files(__name__.partition(".")[0]))
 
@@ -67,7 +90,8 @@ class Cache(caching.NullCache):
     """The cache of one function, as Numba's dispatcher expects it."""
 
     def __init__(self, function: Any) -> None:
-        self._name = f"{_STAMP}-{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self._function = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self._name = f"{_STAMP}-{self._function}"
         self._claim: tuple[Folder, str, int] | None = None  # the lock that this process holds while it compiles
 
     @property
@@ -84,13 +108,19 @@ class Cache(caching.NullCache):
         target_context.refresh()
         key = self._name, sig, target_context.codegen().magic_tuple()
         end = time.monotonic() + PATIENCE
-        may_compile = False
+        may_compile = waits = False
         while True:
             found = self._loaded(key, target_context)
-            if found is not None or may_compile or time.monotonic() > end:
+            if found is not None:
                 return found
-            may_compile = self._claimed(self._file_of(key))  # the last to do so may have saved it since
+            if may_compile or time.monotonic() > end:
+                _announce(f"Compiling {self._function}, which takes some seconds the first time.")
+                return None
+            may_compile = self._claimed(self._file_of(key))  # who could before may have saved it since
             if not may_compile:
+                if not waits:
+                    _announce(f"Waiting for another process that compiles {self._function}.")
+                    waits = True
                 time.sleep(POLL)
 
     def _loaded(self, key: Any, target_context: Any) -> Any:

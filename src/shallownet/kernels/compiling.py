@@ -9,6 +9,7 @@ Only entries, the functions that Python calls, are cached on disk (``cache``), e
 others need no wrapper for Python and no machine code of their own (``linking``).
 """
 
+import functools
 import types
 from collections.abc import Callable
 from typing import Any
@@ -55,11 +56,27 @@ def plain(function: Callable) -> Callable:
 def entry(function: Callable, **flags: Any) -> Callable:
     """Compile a function that Python calls, and keep the result on disk."""
     dispatcher: Any = njit(**flags, **_FLAGS, **flags_of_entries())(function)
-    if not config.DISABLE_JIT:  # else it is a plain function
-        dispatcher._cache = Cache(function)
-        dispatcher.compile = _undisturbed(dispatcher.compile, dispatcher._cache)
-        ENTRIES.append(dispatcher)
+    if config.DISABLE_JIT:
+        return _without_compiler(function)
+    dispatcher._cache = Cache(function)
+    dispatcher.compile = _undisturbed(dispatcher.compile, dispatcher._cache)
+    ENTRIES.append(dispatcher)
     return dispatcher
+
+
+def _without_compiler(function: Callable) -> Callable:
+    """Return an entry as a plain function, which works only where something stands in for the SIMD instructions."""
+
+    @functools.wraps(function)
+    def entry_in_python(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except NotImplementedError as error:  # Numba's, of its intrinsics
+            raise RuntimeError(
+                "shallownet runs compiled code only: unset the environment variable NUMBA_DISABLE_JIT."
+            ) from error
+
+    return entry_in_python
 
 
 def _undisturbed(compile_entry: Callable, cache: Cache) -> Callable:
