@@ -130,6 +130,35 @@ DAMAGE = {
 }
 
 
+def even(n):
+    return n == 0 or odd(n - 1)
+
+
+@numba.njit
+def odd(n):
+    return n != 0 and even_compiled(n - 1)
+
+
+even_compiled = even
+
+
+def test_code_that_needs_what_this_process_alone_has_is_not_kept(chosen, monkeypatch):
+    """An entry that calls itself by way of another function looks for itself while it is compiled."""
+    monkeypatch.setitem(globals(), "even_compiled", compiling.entry(even))
+    with pytest.raises(RuntimeError, match="unresolved symbol"):
+        even_compiled(4)
+    assert not entries(chosen)
+
+
+def test_entry_with_a_symbol_that_is_missing_is_dropped_and_compiled_anew(chosen):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "symbols_of", lambda library: {"no_such_function"})
+        patch.setattr(cache, "missing", lambda symbols: set())
+        assert not is_loaded()
+    assert not is_loaded()
+    assert is_loaded()
+
+
 @pytest.mark.parametrize("kind", list(DAMAGE))
 def test_damaged_entry_is_replaced(kind, chosen):
     assert not is_loaded()
@@ -262,6 +291,39 @@ def test_full_disk(copy):
     assert not [path for path in copy.cache.rglob("*") if path.is_file()]
 
 
+def test_folder_whose_paths_are_too_long_gives_way_to_the_next(chosen, monkeypatch):
+    def opened(folder, path, flags, open_=Folder._open):
+        if len(os.path.basename(path)) > 20 and str(chosen) in path:
+            raise FileNotFoundError("path too long")
+        return open_(folder, path, flags)
+
+    monkeypatch.setattr(os, "supports_dir_fd", set())  # as on Windows
+    monkeypatch.setattr(Folder, "_open", opened)
+    assert not is_loaded()
+    assert is_loaded()
+    assert entries(chosen.parent / "second") and not entries(chosen)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_entry_that_another_process_reads_need_not_be_replaced(there, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError("in use")
+
+    folder = Folder(str(tmp_path / "folder"))
+    folder.make()
+    with folder:
+        if there:
+            folder.write("a", b"content")
+        monkeypatch.setattr(os, "replace", refuse)
+        if there:
+            folder.write("a", b"content")
+            assert folder.read("a") == b"content"
+        else:
+            with pytest.raises(PermissionError):
+                folder.write("a", b"content")
+    assert len(os.listdir(folder.path)) == there
+
+
 def test_home_that_nobody_knows_is_not_looked_for_in_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
@@ -281,6 +343,7 @@ def test_cache_folder_that_others_can_write_is_not_used(mode, chosen):
     with pytest.warns(UserWarning, match="another user can write") as warned:
         assert not is_loaded()
     assert len(warned) == 1
+    assert str(before.parent) in str(warned[0].message) and f"{mode:o}" in str(warned[0].message)
     assert entries(chosen) == [before]
     assert entries(chosen.parent / "second")
     assert is_loaded()
@@ -291,7 +354,8 @@ def test_entry_that_others_can_write_is_not_read(chosen):
     is_loaded()
     (path,) = entries(chosen)
     path.chmod(0o666)
-    assert not is_loaded()
+    with pytest.warns(UserWarning, match="another user can write"):
+        assert not is_loaded()
     assert is_loaded()
     assert stat.S_IMODE(path.stat().st_mode) & 0o022 == 0
 
@@ -322,6 +386,50 @@ def test_folder_of_root_is_read_and_not_written(chosen, monkeypatch):
     assert not is_loaded(subtract)
     (added,) = entries(chosen.parent / "second")
     assert "subtract" in added.name
+
+
+@posix
+def test_folder_of_root_that_its_group_can_write_is_named_in_a_warning(chosen, monkeypatch):
+    root, user = os.geteuid(), os.geteuid() + 1
+    is_loaded()
+    (path,) = entries(chosen)
+    path.parent.chmod(0o775)
+    monkeypatch.setattr(cache, "user", lambda: user)
+    monkeypatch.setattr(cache, "trusted_users", lambda: {root, user})
+    with pytest.warns(UserWarning, match=f"compiled code in {path.parent}, where another user can write"):
+        assert not is_loaded()
+
+
+@posix
+def test_folder_that_the_user_vouches_for_is_used_whoever_can_write_there(chosen, tmp_path, monkeypatch):
+    trusted = tmp_path / "trusted"
+    monkeypatch.setenv("SHALLOWNET_TRUSTED_CACHE", str(trusted))
+    monkeypatch.setattr(cache, "_bases", lambda: [str(trusted), str(chosen)])
+    assert not is_loaded()
+    (path,) = entries(trusted)
+    for made in (trusted, path.parent, path):
+        made.chmod(made.stat().st_mode | 0o070)
+    assert is_loaded()
+    monkeypatch.delenv("SHALLOWNET_TRUSTED_CACHE")
+    assert not is_loaded()
+
+
+def test_trusted_folder_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHALLOWNET_TRUSTED_CACHE", str(tmp_path))
+    assert cache._bases()[0] == str(tmp_path)
+    monkeypatch.delenv("SHALLOWNET_TRUSTED_CACHE")
+    assert str(tmp_path) not in cache._bases()
+
+
+@posix
+def test_a_link_in_place_of_the_folder_is_named_in_a_warning(chosen, tmp_path):
+    (tmp_path / "real").mkdir()
+    chosen.mkdir()
+    link = chosen / f"shallownet-{os.geteuid()}"
+    link.symlink_to(tmp_path / "real")
+    with pytest.warns(UserWarning, match=f"{link}, as links are not followed"):
+        assert not is_loaded()
+    assert entries(chosen.parent / "second")
 
 
 @posix

@@ -1,7 +1,6 @@
 """Ctrl-C during a fit: a warning and soon a model at the last complete update, all of whose attributes agree."""
 
 import copy
-import os
 import signal
 import sys
 import threading
@@ -55,7 +54,7 @@ class Interruption:
 
     def _send(self):
         self.sent = time.perf_counter()
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # os.kill would end the process on Windows
 
     def __enter__(self):
         return self

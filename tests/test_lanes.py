@@ -1,10 +1,13 @@
 """Lanes, the arithmetic on them, and blocks, held to NumPy."""
 
 import operator
+import platform
 
 import numpy as np
 import pytest
+from children import finish, start
 from harness import DTYPES, block_operations, lanes_of, on_lanes, read_at, splatted, total
+from llvmlite.binding import get_host_cpu_features
 
 from shallownet.kernels.arithmetic import (
     absolute,
@@ -18,6 +21,43 @@ from shallownet.kernels.arithmetic import (
     select,
     square_root,
 )
+
+HOST_HAS_AVX512 = "+avx512f" in get_host_cpu_features().flatten().split(",")
+CONFIGURED = [
+    ({}, HOST_HAS_AVX512),
+    ({"NUMBA_CPU_FEATURES": "+avx2,+fma"}, None),
+    ({"NUMBA_CPU_FEATURES": "+avx512f", "NUMBA_CPU_NAME": "haswell"}, True),
+    ({"NUMBA_CPU_FEATURES": "", "NUMBA_CPU_NAME": "haswell"}, False),
+    ({"NUMBA_CPU_FEATURES": "", "NUMBA_CPU_NAME": "skylake-avx512"}, True),
+    ({"NUMBA_CPU_FEATURES": "-avx512f", "NUMBA_CPU_NAME": "skylake-avx512"}, False),
+    ({"NUMBA_CPU_NAME": "generic"}, False),
+    ({"NUMBA_CPU_NAME": "haswell"}, HOST_HAS_AVX512),  # Numba takes the features of the host
+    ({"NUMBA_ENABLE_AVX": "0"}, False),
+]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="not an x86")
+@pytest.mark.parametrize(("environment", "wide"), CONFIGURED)
+def test_blocks_are_made_for_the_processor_that_numba_compiles_for(environment, wide):
+    """Compare what ``lanes`` finds with what is known, and with the registers that Numba's own code uses."""
+    job = """
+import json
+import numpy as np
+from numba import njit
+import shallownet
+from shallownet.kernels.lanes import WIDE
+njit(lambda: 0)()
+from llvmlite.binding import parse_assembly
+from numba.core.registry import cpu_target
+machine = cpu_target.target_context.codegen()._tm
+module = parse_assembly("define <16 x float> @f(<16 x float> %x) { %y = fadd <16 x float> %x, %x ret <16 x float> %y }")
+print(json.dumps({"file": shallownet.__file__, "wide": WIDE, "numba": "zmm" in machine.emit_assembly(module)}))
+"""
+    unset = dict.fromkeys(("NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_ENABLE_AVX"))
+    report = finish(start(job, **(unset | environment)))
+    assert report["wide"] == report["numba"]
+    assert wide is None or report["wide"] == wide
+
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.5, -3.5, np.inf, -np.inf, np.nan, 1e-30, -7e20]
 BLOCK_ROWS = [1, 2, 4, 6, 8, 12]

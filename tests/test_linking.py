@@ -10,6 +10,7 @@ from llvmlite.binding import Linkage
 from numba import njit
 from numba.core import compiler, errors, registry
 from numba.np.unsafe.ndarray import to_fixed_tuple
+from numpy.testing import assert_allclose
 
 from shallownet.kernels import linking
 from shallownet.kernels.compiling import allocating_kernel, entry, kernel
@@ -200,6 +201,40 @@ def test_another_numba_compiles_as_it_would(monkeypatch):
     assert compiled(np.arange(5.0)) == 10.0
     (overload,) = compiled.overloads.values()
     assert not isinstance(overload.library, linking._Entry)
+
+
+# A fit and predictions, by what Numba itself does where it is not built as expected if there is a further argument.
+WHOLE_FIT = """
+import json, sys, warnings
+import numpy as np
+from llvmlite.binding import newpassmanagers
+if len(sys.argv) > 1:
+    for kind in newpassmanagers.ModulePassManager.__mro__:
+        if "add_sroa_pass" in vars(kind):
+            del kind.add_sroa_pass
+import shallownet
+from shallownet.kernels import compiling, linking
+warnings.simplefilter("ignore")
+X, y = np.random.RandomState(0).randn(60, 4), np.arange(60) % 3
+model = shallownet.ShallowNetClassifier(3, max_iter=2, dropout=0.1, random_state=0, n_jobs=1).fit(X, y)
+print(json.dumps({
+    "file": shallownet.__file__,
+    "result": [model.loss_curve_, model.predict_proba(X).tolist(), model.hidden_activations(X).tolist()],
+    "linked": linking._is_known(linking.codegen.JITCodeLibrary),
+    "compiled": sum(len(entry.stats.cache_misses) for entry in compiling.ENTRIES),
+}))
+"""
+
+
+def test_a_whole_fit_with_another_numba(tmp_path):
+    usual = finish(start(WHOLE_FIT))
+    for compiled in (3, 0):  # the second loads what the first has kept
+        other = finish(start(WHOLE_FIT, "another", NUMBA_CACHE_DIR=str(tmp_path)))
+        assert other["compiled"] == compiled
+        assert (usual["linked"], other["linked"]) == (True, False)
+        assert_allclose(other["result"][1], usual["result"][1], rtol=1e-12)
+        assert_allclose(other["result"][2], usual["result"][2], rtol=1e-12)
+        assert_allclose(other["result"][0], usual["result"][0], rtol=1e-12)
 
 
 def test_an_llvmlite_that_marks_what_functions_return_optimizes_entries_as_ever(monkeypatch):

@@ -33,13 +33,15 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
-from .folders import Folder, UnsafeError, trusted_users, user
+from .folders import Folder, StrangerError, UnsafeError, trusted_users, user
 
 STATES_KEPT = 8  # states of sources and versions that share a folder: those used last
 SETTINGS = "OPT LOOP_VECTORIZE SLP_VECTORIZE BOUNDSCHECK DEBUGINFO_DEFAULT LLVM_REFPRUNE_PASS".split()
 STAMP = 16  # digits
 PATIENCE = 60.0  # seconds in which another process has to compile an entry; else this one does it, too
 POLL = 0.05  # seconds
+LONGEST_NAME = 150  # characters, of an entry before it is finished
+TRUSTED = "SHALLOWNET_TRUSTED_CACHE"  # the environment variable with a folder that is not checked
 OF_NUMBA = "_ZN", ".numba."  # the names of what Numba has compiled, or still has to
 
 
@@ -126,16 +128,21 @@ class Cache(caching.NullCache):
     def _loaded(self, key: Any, target_context: Any) -> Any:
         name = self._file_of(key)
         for place in places()[0]:
-            with suppress(OSError), place as folder:
-                content = folder.read(name)
-                with suppress(Exception):
-                    found, symbols, reload_init, payload = pickle.loads(content)
-                    for function in reload_init:  # it may load a library with symbols
-                        function()
-                    if found == key and not missing(symbols):
-                        folder.touch(name)
-                        return CompileResult._rebuild(target_context, *payload)
-                folder.remove(name)
+            try:
+                with place as folder:
+                    content = folder.read(name)
+                    with suppress(Exception):
+                        found, symbols, reload_init, payload = pickle.loads(content)
+                        for function in reload_init:  # it may load a library with symbols
+                            function()
+                        if found == key and not missing(symbols):
+                            folder.touch(name)
+                            return CompileResult._rebuild(target_context, *payload)
+                    folder.remove(name)
+            except UnsafeError as reason:
+                _warn_of(place, reason)
+            except OSError:
+                pass
         return None
 
     def _claimed(self, name: str) -> bool:
@@ -216,18 +223,18 @@ def places() -> tuple[list[Folder], Folder | None]:
     """
     readable: list[Folder] = []
     for base in _bases() if _STAMP else []:
-        own = _folder_in(base, user())
-        can_write = own.make()
-        others = [_folder_in(base, other) for other in trusted_users() - {user()}]
+        own, *others = _folders_in(base)
+        can_write = own.make() and (os.open in os.supports_dir_fd or own.takes("0" * LONGEST_NAME))
         for folder in [own, *others]:
             try:
                 with folder:
                     readable.append(folder)
-            except UnsafeError:
-                if folder is own and config.CACHE_DIR and base == os.path.abspath(config.CACHE_DIR):
-                    _warn_once(f"does not keep its compiled code in {own.path}, where another user can write")
+            except UnsafeError as reason:
+                if folder is own or not isinstance(reason, StrangerError):
+                    _warn_of(folder, reason)
             except OSError:
-                pass
+                if folder is own and os.path.islink(folder.path):
+                    _warn_of(folder, "as links are not followed")
         if can_write and own in readable:
             return readable, own
     return readable, None
@@ -235,18 +242,26 @@ def places() -> tuple[list[Folder], Folder | None]:
 
 def _bases() -> list[str]:
     """Return where a folder of entries may be: what the user chose, beside the sources, the user's own cache."""
-    chosen = [os.path.abspath(config.CACHE_DIR)] if config.CACHE_DIR else []
+    chosen = [os.path.abspath(base) for base in (os.environ.get(TRUSTED), config.CACHE_DIR) if base]
     sources = Path(__file__).parent
     beside = [str(sources / "__pycache__")] if sources.is_dir() else []
     home = AppDirs(appname="shallownet", appauthor=False).user_cache_dir
     return [*chosen, *beside, *([home] if os.path.isabs(home) else [])]
 
 
-def _folder_in(base: str, owner: int | None) -> Folder:
-    return Folder(os.path.join(base, "shallownet" if owner is None else f"shallownet-{owner}"))
+def _folders_in(base: str) -> list[Folder]:
+    """Return the folder of this user's entries and those of others whose code it runs."""
+    if base == os.path.abspath(os.environ.get(TRUSTED) or os.devnull):
+        return [Folder(os.path.join(base, "shallownet"), trusted=True)]
+    owners = [user(), *(trusted_users() - {user()})]
+    return [Folder(os.path.join(base, "shallownet" if owner is None else f"shallownet-{owner}")) for owner in owners]
 
 
 _warned = False
+
+
+def _warn_of(folder: Folder, reason: object) -> None:
+    _warn_once(f"does not use the compiled code in {folder.path}, {reason}")
 
 
 def _warn_once(what: str) -> None:
@@ -255,7 +270,8 @@ def _warn_once(what: str) -> None:
         _warned = True
         warnings.warn(
             f"shallownet {what}. Code that is not kept is compiled again in each process; set the environment"
-            " variable NUMBA_CACHE_DIR to a folder of your own that can be written.",
+            f" variable NUMBA_CACHE_DIR to a folder of your own that can be written, or {TRUSTED} to one that only"
+            " programs write that you trust.",
             UserWarning,
             stacklevel=2,
         )

@@ -2,7 +2,8 @@
 
 Trusted are the users whose code the process runs anyway: its own, root, and the owner of these sources. A folder is
 opened once for each use and its files are reached through it, so that what was checked is what is used, whoever
-may rename the folders above. Systems without such users (Windows) rely on where the folder is.
+may rename the folders above. Systems without such users (Windows) rely on where the folder is. A folder that the user
+vouches for is not checked.
 """
 
 import hashlib
@@ -31,6 +32,10 @@ class UnsafeError(PermissionError):
     """Another user can write, or has written, what was to be read."""
 
 
+class StrangerError(UnsafeError):
+    """It belongs to a user who is not trusted."""
+
+
 def user() -> int | None:
     """Return the user of this process, None where the system does not say."""
     return os.geteuid() if hasattr(os, "geteuid") else None
@@ -49,8 +54,10 @@ def trusted_users() -> frozenset[int | None]:
 
 def check_safe(status: os.stat_result) -> None:
     """Raise UnsafeError unless only trusted users can write what has this status."""
-    if user() is not None and (status.st_uid not in trusted_users() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
-        raise UnsafeError("another user can write there")
+    if user() is not None and status.st_uid not in trusted_users():
+        raise StrangerError("which belongs to another user")
+    if user() is not None and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafeError(f"where another user can write (its mode is {stat.S_IMODE(status.st_mode):o})")
 
 
 def _lock(descriptor: int) -> None:
@@ -65,7 +72,7 @@ def _lock(descriptor: int) -> None:
 
 
 class Folder:
-    """A folder, opened in a ``with`` block.
+    """A folder, opened in a ``with`` block; one to be trusted whoever can write there, if the user says so.
 
     Raises
     ------
@@ -75,8 +82,8 @@ class Folder:
         If there is no such folder, or it may not be read.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, trusted: bool = False) -> None:
+        self.path, self._trusted = path, trusted
         self._descriptor: int | None = None
 
     def make(self) -> bool:
@@ -89,13 +96,23 @@ class Folder:
             return False
         return os.path.isdir(self.path) and os.access(self.path, os.W_OK | os.X_OK)
 
+    def takes(self, name: str) -> bool:
+        """Return whether a file of that name can be made; Windows refuses paths of more than 260 characters."""
+        try:
+            with self as folder:
+                folder.write(name, b"")
+                folder.remove(name)
+        except OSError:
+            return False
+        return True
+
     def __enter__(self) -> Self:
         if os.open not in os.supports_dir_fd:
             os.listdir(self.path)
             return self
         self._descriptor = os.open(self.path, os.O_RDONLY | DIRECTORY)
         try:
-            check_safe(os.fstat(self._descriptor))
+            self._check(self._descriptor)
         except UnsafeError:
             self.__exit__()
             raise
@@ -106,6 +123,10 @@ class Folder:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _check(self, descriptor: int) -> None:
+        if not self._trusted:
+            check_safe(os.fstat(descriptor))
+
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else os.path.join(self.path, name)
 
@@ -115,7 +136,7 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Return the content of a file; raise OSError if it is missing, unsafe or damaged."""
         with open(self._at(name), "rb", opener=self._open) as file:
-            check_safe(os.fstat(file.fileno()))
+            self._check(file.fileno())
             digest, content = file.read(DIGEST), file.read()
         if digest != hashlib.sha256(content).digest():
             raise OSError(f"{name} is damaged")
@@ -127,10 +148,18 @@ class Folder:
         try:
             with open(self._at(unfinished), "xb", opener=self._open) as file:
                 file.write(hashlib.sha256(content).digest() + content)
-            os.replace(self._at(unfinished), self._at(name), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            self._rename(unfinished, name)
         except BaseException:
             self.remove(unfinished)
             raise
+
+    def _rename(self, old: str, new: str) -> None:
+        try:
+            os.replace(self._at(old), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except PermissionError:  # on Windows, while another process reads what is to be replaced, which is as good
+            if not os.path.exists(os.path.join(self.path, new)):
+                raise
+            self.remove(old)
 
     def lock(self, name: str) -> int:
         """Take the lock of that name, which one process at a time can have, until the descriptor is closed.

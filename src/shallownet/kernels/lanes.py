@@ -15,7 +15,7 @@ reference counts to each call, which cost seconds of compilation. Nothing here t
 
 import llvmlite.binding
 from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba.core import cgutils, codegen, config, types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
@@ -23,8 +23,25 @@ REGISTER_BITS = 512
 REGISTER_BYTES = REGISTER_BITS // 8
 INDEX = ir.IntType(32)
 
-_features = config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
-WIDE = "+avx512f" in _features.split(",")  # 32 registers of 512 bits, not 16 of 256
+
+def _has_avx512():
+    """Return whether the processor that Numba compiles for has 32 registers of 512 bits."""
+    given = config.CPU_FEATURES is not None
+    features = (config.CPU_FEATURES if given else codegen.get_host_cpu_features()).split(",")
+    said = [feature[0] == "+" for feature in features if feature[1:] == "avx512f"]
+    if said or not given:
+        return said[-1:] == [True]
+    # what is not said goes by the name of the processor, so look at how LLVM would add 16 numbers
+    llvm = llvmlite.binding
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    machine = target.create_target_machine(config.CPU_NAME or llvm.get_host_cpu_name(), config.CPU_FEATURES)
+    body = "define <16 x float> @f(<16 x float> %x) { %y = fadd <16 x float> %x, %x ret <16 x float> %y }"
+    return "zmm" in machine.emit_assembly(llvm.parse_assembly(body))
+
+
+WIDE = _has_avx512()  # 32 registers of 512 bits, not 16 of 256
 
 
 class Lanes(types.Type):

@@ -40,7 +40,7 @@ NEVER = 2**62
 
 # LLVM's names of the instruction that says "this thread waits", with its operands
 _X86, _ARM = ("llvm.x86.sse2.pause",), ("llvm.aarch64.hint", 1)
-_PAUSE = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}.get(platform.machine())
+_PAUSE = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM, "ARM64": _ARM}.get(platform.machine())
 _yield = types.ExternalFunction("sched_yield" if hasattr(os, "sched_yield") else "SwitchToThread", types.int32())
 
 
