@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import sparse
 
-from shallownet import ShallowNetClassifier, _forward, _network
+from shallownet import ShallowNetClassifier, _forward, _network, _workspace
 from shallownet.kernels import (
     activations,
     arithmetic,
@@ -442,6 +442,7 @@ def main(path):
     warnings.simplefilter("ignore")
     replace_intrinsics()
     coming.FAR_BYTES = 0  # rows are asked for ahead
+    _workspace.COPIED_BYTES = 0  # and read where they lie
     _network.threads = allowed
     _network.Pace = Turns
     _forward.FEW_OPERATIONS, _forward.Pace, _forward.thread_count = 0, Turns, lambda n_jobs: 3

@@ -219,7 +219,9 @@ def test_nan_reaches_the_loss_and_the_weights(dtype):
 
 
 @pytest.mark.parametrize("n_features", [3, 37])
-def test_same_bits_for_any_memory_layout(n_features, dtype):
+@pytest.mark.parametrize("copied", [0, _workspace.COPIED_BYTES], ids=["as it lies", "copied"])
+def test_same_bits_for_any_memory_layout(copied, n_features, dtype, monkeypatch):
+    monkeypatch.setattr(_workspace, "COPIED_BYTES", copied)
     task = problem(60, n_features, 9, 3)
     orders = [None, *shuffled(60, 1)]
 

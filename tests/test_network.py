@@ -161,3 +161,15 @@ def test_time_to_compile_is_no_time_of_training(monkeypatch):
     net.train_epoch(None, 0.1, 0, 0)
     assert len(seconds) == 1
     assert seconds[0] < 0.4
+
+
+def test_X_is_copied_unless_its_rows_are_in_one_piece_or_it_is_large(monkeypatch):
+    sizes, X = layout(6, 4, 1, 8, False), np.zeros((50, 6))
+
+    def is_copied(X):
+        plan = dense_workspace(Memory(), X, sizes, X.dtype, 50, 1, False).plan
+        return plan["x_address"] != X.__array_interface__["data"][0]
+
+    assert [is_copied(A) for A in (X, X[::2], np.asfortranarray(X), X[:, ::-1])] == [False, False, True, True]
+    monkeypatch.setattr(_workspace, "COPIED_BYTES", X.nbytes - 1)
+    assert not is_copied(np.asfortranarray(X))

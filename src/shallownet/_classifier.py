@@ -280,9 +280,10 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The examples; float32 is trained in float32, anything else in float64. An array of these is read where it
-            lies, in each epoch: a change meanwhile changes what is learned, and it can't be resized. Whatever needs
-            a conversion, and a sparse matrix in any case, is copied, as are labels and weights.
+            The examples; float32 is trained in float32, anything else in float64. An array of these in C order is
+            read where it lies, in each epoch: a change meanwhile changes what is learned, and it can't be resized.
+            Whatever needs a conversion is copied, and so are a sparse matrix, labels, weights, and up to 256 MiB in
+            Fortran's order, as a DataFrame hands it over.
         y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape (n_samples, n_labels)
             The class labels, of any kind that can be sorted, or an indicator matrix of several labels.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -16,6 +16,7 @@ from .kernels.team import LINE
 
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
 SPARSE_WORKSPACE_BYTES = 4 * WORKSPACE_BYTES  # shared by all threads
+COPIED_BYTES = 2**28  # of X whose rows are not in one piece: a copy is read many times as fast, in every epoch
 MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
 # Between the memory of two threads: a CPU fetches ahead what it may need, and lines that another one is writing would
 # go to and fro between them.
@@ -66,6 +67,8 @@ def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come
     for part in range(workspaces):
         start = part * apart + sizes.features
         own["x"][start : start + rows * sizes.feature_rows : sizes.feature_rows] = 1
+    if X.strides[1] != X.itemsize and X.nbytes <= COPIED_BYTES:
+        X = np.ascontiguousarray(X)
     x_address = memory.address(X)
     how = asking(x_address, X, end_of_run(0, min(share, rows)), sizes.whole)
     asked = np.array(how or [], np.int64)
