@@ -26,7 +26,7 @@ KERNEL_FLOORS = [
     {"elementary"},
     {"activations", "layers", "loss", "updates"},
     {"panels", "plan"},
-    {"coming", "randomness", "shuffling", "strip", "team"},
+    {"coming", "direct", "randomness", "shuffling", "strip", "team"},
     {"examples"},
     {"weights"},
     {"sparse"},

@@ -1,6 +1,7 @@
 """The scikit-learn face of the network."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import column_or_1d
@@ -10,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from ._callbacks import Hooks
 from ._fitting import FITTED, Fit
-from ._forward import hidden_activations, predict_proba
+from ._forward import dtype_of, hidden_activations, predict_proba
 from ._labels import SINGLE, classes_of, exact, labels_of, same_classes
 from ._parameters import Parameters
 from ._sparse_data import sound
@@ -524,21 +525,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             If X is not valid, has another number of features than in the fit, or has values so large that a sum
             within the network is no number.
         """
-        plain = self._is_plain(X)
-        probabilities, finite = predict_proba(
-            X if plain else self._checked(X),
-            self.coefs_,
-            self.intercepts_,
-            ACTIVATIONS[self._activation],
-            OUTPUTS[self.out_activation_],
-            self._activation_slope,
-            self.n_jobs,
-        )
-        if not finite:
-            if plain:
-                self._checked(X)  # says so if X is not
-            raise ValueError(TOO_LARGE)
-        return probabilities
+        return self._predict_proba(X, self._fitted())
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -583,8 +570,8 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         ValueError
             If X is not valid or has another number of features than in the fit.
         """
-        probabilities = self.predict_proba(X)
-        return labels_of(probabilities, self.classes_, self._label_kind)
+        fitted = self._fitted()
+        return labels_of(self._predict_proba(X, fitted), fitted["classes_"], fitted["_label_kind"])
 
     def hidden_activations(self, X):
         """Return the output of the hidden layer.
@@ -607,34 +594,67 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             If X is not valid, has another number of features than in the fit, or has values so large that an
             activation is not finite.
         """
-        X = self._checked(X)
+        fitted = self._fitted()
         activations = hidden_activations(
-            X, self.coefs_, self.intercepts_, ACTIVATIONS[self._activation], self._activation_slope
+            self._checked(X, fitted),
+            fitted["coefs_"],
+            fitted["intercepts_"],
+            ACTIVATIONS[fitted["_activation"]],
+            fitted["_activation_slope"],
+            fitted["n_jobs"],
         )
-        if not np.isfinite(activations.min()) or not np.isfinite(activations.max()):
+        if not get_config()["assume_finite"] and not (
+            np.isfinite(activations.min()) and np.isfinite(activations.max())
+        ):
             raise ValueError(TOO_LARGE)
         return activations
 
-    def _checked(self, X):
-        check_is_fitted(self)
-        dtype = self.coefs_[0].dtype
-        return _validated(self, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+    def _fitted(self):
+        """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""
+        fitted = vars(self)
+        if "coefs_" not in fitted:
+            check_is_fitted(self)
+        return fitted
 
-    def _is_plain(self, X):
-        """Return whether X is an array of the fit's dtype and features, with nothing to convert.
+    def _predict_proba(self, X, fitted):
+        """Return the probabilities by a model of these attributes."""
+        plain = self._is_plain(X, fitted)
+        probabilities, finite = predict_proba(
+            X if plain else self._checked(X, fitted),
+            fitted["coefs_"],
+            fitted["intercepts_"],
+            ACTIVATIONS[fitted["_activation"]],
+            OUTPUTS[fitted["out_activation_"]],
+            fitted["_activation_slope"],
+            fitted["n_jobs"],
+        )
+        if not finite and not get_config()["assume_finite"]:
+            if plain:
+                self._checked(X, fitted)  # says so if X is not
+            raise ValueError(TOO_LARGE)
+        return probabilities
+
+    def _checked(self, X, fitted):
+        """Return X, checked as that of a model of these attributes."""
+        model = object.__new__(type(self))  # as a fit in another thread may already know of other features
+        vars(model).update(fitted)
+        model.n_features_in_ = len(fitted["coefs_"][0])
+        dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
+        return _validated(model, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+
+    def _is_plain(self, X, fitted):
+        """Return whether X is an array of real numbers and as many features as there were in the fit.
 
         All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
         scikit-learn's checks take longer than the prediction of a row.
         """
-        fitted = self.__dict__
         return (
-            type(X) is np.ndarray
-            and "coefs_" in fitted
+            type(X) in (np.ndarray, np.memmap)
             and "feature_names_in_" not in fitted
             and X.ndim == 2
             and len(X) > 0
-            and X.shape[1] == self.n_features_in_
-            and X.dtype == self.coefs_[0].dtype
+            and X.shape[1] == len(fitted["coefs_"][0])
+            and X.dtype.kind in "fiub"
         )
 
     def __sklearn_tags__(self):

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import sparse
 
+CHANGED = "Sparse X was changed while it was read: its arrays no longer make up a matrix."
+
 
 def sound(X, name="X"):
     """Return X as it is if it is not sparse, or if each of its indices lies inside of its shape.
@@ -34,8 +36,26 @@ def arrays_of(X):
     """
     data, indices, indptr = X.data.copy(), X.indices.astype(np.int64), X.indptr.astype(np.int64)
     if not _compressed(indptr, indices, len(data), *X.shape):
-        raise ValueError("Sparse X was changed while it was read: its arrays no longer make up a matrix.")
+        raise ValueError(CHANGED)
     return data, indices, indptr
+
+
+def slabs(X, rows, nonzeros):
+    """Yield data, indices and indptr, as ``arrays_of`` does, of as many rows of X at a time as stay within the limits.
+
+    A row that has more nonzeros comes alone.
+    """
+    data, indices, ends = X.data, X.indices, X.indptr.astype(np.int64)
+    begin, n = 0, X.shape[0]
+    while begin < n:
+        end = int(np.searchsorted(ends, ends[begin] + nonzeros, side="right")) - 1
+        end = min(max(end, begin + 1), begin + rows, n)
+        places = slice(ends[begin], ends[end])
+        slab = data[places].copy(), indices[places].astype(np.int64), ends[begin : end + 1] - ends[begin]
+        if not _compressed(slab[2], slab[1], len(slab[0]), end - begin, X.shape[1]):
+            raise ValueError(CHANGED)
+        yield slab
+        begin = end
 
 
 def _within(indices, size):

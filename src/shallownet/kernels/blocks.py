@@ -9,6 +9,7 @@ from .lanes import (
     Lanes,
     call_vector,
     load_at,
+    load_few_at,
     shuffle,
     splat_of,
     store_at,
@@ -172,17 +173,23 @@ def add_for_examples(typingctx, block, p, first, step, v, panel, length, groups)
         rows = []
         for row in _rows(builder, value):
             parts = [load_at(builder, next(pointers), ir.VectorType(element, terms)) for _ in range(count)]
-            while len(parts) > 1:
-                both = list(range(2 * parts[0].type.count))
-                parts = [shuffle(builder, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+            whole = _joined(builder, parts)
             for k, factor in enumerate(factors):
                 places = [group * terms + k for group in range(count)]
-                numbers = _spread(builder, shuffle(builder, parts[0], parts[0], places), width)
+                numbers = _spread(builder, shuffle(builder, whole, whole, places), width)
                 row = call_vector(builder, "fmuladd", numbers, factor, row)
             rows.append(row)
         return _block(context, builder, block, rows)
 
     return block(block, p, types.intp, types.intp, p, types.intp, length, groups), codegen
+
+
+def _joined(builder, parts):
+    """Return a vector of the numbers of several of one length, one after the other; these are a power of two."""
+    while len(parts) > 1:
+        both = list(range(2 * parts[0].type.count))
+        parts = [shuffle(builder, a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
 
 
 def _repeated(builder, few, groups):
@@ -220,6 +227,22 @@ def store_groups(typingctx, p, first, step, block, groups):
     return types.none(p, types.intp, types.intp, block, groups), codegen
 
 
+@intrinsic(prefer_literal=True)
+def load_groups(typingctx, p, first, step, rows, groups):
+    """Return the block that ``store_groups`` has stored; ``rows`` and ``groups`` are constants."""
+    block, count = Block(Lanes(p.dtype), rows.literal_value), groups.literal_value
+
+    def codegen(context, builder, sig, args):
+        few = ir.VectorType(vector_of(block.lanes).element, block.lanes.count // count)
+        pointers = _pointers(builder, builder.gep(args[0], [args[1]]), args[2], block.rows * count)
+        rows = []
+        for _ in range(block.rows):
+            rows.append(_joined(builder, [load_at(builder, next(pointers), few) for _ in range(count)]))
+        return _block(context, builder, block, rows)
+
+    return block(p, types.intp, types.intp, rows, groups), codegen
+
+
 @intrinsic
 def add_products(typingctx, block, p, first, step, x):
     """Return block[i] + p[first + i * step : + lanes] * x, lane by lane."""
@@ -232,6 +255,22 @@ def add_products(typingctx, block, p, first, step, x):
             call_vector(builder, "fmuladd", load_at(builder, place, x.type), x, row)
             for row, place in zip(_rows(builder, value), pointers, strict=True)
         ]
+        return _block(context, builder, block, rows)
+
+    return block(block, p, types.intp, types.intp, block.lanes), codegen
+
+
+@intrinsic
+def add_products_within(typingctx, block, p, first, count, x):
+    """Return add_products for rows that follow each other, but for only ``count`` numbers: no other is read."""
+
+    def codegen(context, builder, sig, args):
+        value, p, first, count, x = args
+        pointers = _pointers(builder, builder.gep(p, [first]), ir.Constant(first.type, block.lanes.count), block.rows)
+        rows = []
+        for i, (row, place) in enumerate(zip(_rows(builder, value), pointers, strict=True)):
+            few = builder.sub(count, ir.Constant(count.type, i * block.lanes.count))
+            rows.append(call_vector(builder, "fmuladd", load_few_at(builder, place, x.type, few), x, row))
         return _block(context, builder, block, rows)
 
     return block(block, p, types.intp, types.intp, block.lanes), codegen

@@ -24,24 +24,26 @@ REGISTER_BYTES = REGISTER_BITS // 8
 INDEX = ir.IntType(32)
 
 
-def _has_avx512():
-    """Return whether the processor that Numba compiles for has 32 registers of 512 bits."""
+def _has(feature, register):
+    """Return whether the processor that Numba compiles for has a feature, which a kind of register goes with."""
     given = config.CPU_FEATURES is not None
     features = (config.CPU_FEATURES if given else codegen.get_host_cpu_features()).split(",")
-    said = [feature[0] == "+" for feature in features if feature[1:] == "avx512f"]
+    said = [name[0] == "+" for name in features if name[1:] == feature]
     if said or not given:
         return said[-1:] == [True]
-    # what is not said goes by the name of the processor, so look at how LLVM would add 16 numbers
+    # what is not said goes by the name of the processor, so look at how LLVM would add as many numbers
     llvm = llvmlite.binding
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     machine = target.create_target_machine(config.CPU_NAME or llvm.get_host_cpu_name(), config.CPU_FEATURES)
-    body = "define <16 x float> @f(<16 x float> %x) { %y = fadd <16 x float> %x, %x ret <16 x float> %y }"
-    return "zmm" in machine.emit_assembly(llvm.parse_assembly(body))
+    numbers = f"<{16 if register == 'zmm' else 8} x i32>"
+    body = f"define {numbers} @f({numbers} %x) {{ %y = add {numbers} %x, %x ret {numbers} %y }}"
+    return register in machine.emit_assembly(llvm.parse_assembly(body))
 
 
-WIDE = _has_avx512()  # 32 registers of 512 bits, not 16 of 256
+WIDE = _has("avx512f", "zmm")  # 32 registers of 512 bits, not 16 of 256
+MASKED = _has("avx2", "ymm")  # a part of a register can be loaded at once
 
 
 class Lanes(types.Type):
@@ -113,6 +115,25 @@ def store_at(builder, value, pointer):
     """Store a vector at a place that is aligned as its numbers are."""
     instruction = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
     instruction.align = bits_of(value.type) // 8
+
+
+def _mask(builder, vector, count):
+    """Return the mask of the first ``count`` places of a vector: all of them for more, none for less than one."""
+    number = ir.IntType(32)
+    places = ir.Constant(ir.VectorType(number, vector.count), list(range(vector.count)))
+    return builder.icmp_signed("<", places, splat_of(builder, builder.trunc(count, number), places.type))
+
+
+def load_few_at(builder, pointer, vector, count, align=None):
+    """Load the first ``count`` numbers of a vector, with zeros behind them; no other is read."""
+    mask = _mask(builder, vector, count)
+    address = builder.bitcast(pointer, vector.as_pointer())
+    name = f"llvm.masked.load.v{vector.count}f{bits_of(vector)}.p0"
+    number = ir.IntType(32)
+    kind = ir.FunctionType(vector, [address.type, number, mask.type, vector])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    align = align or bits_of(vector) // 8
+    return builder.call(function, [address, number(align), mask, ir.Constant(vector, None)])
 
 
 def splat_of(builder, scalar, vector):
@@ -320,18 +341,12 @@ def copy_few(typingctx, address, p, index, count):
 
     def codegen(context, builder, sig, args):
         address, p, index, count = args
-        number, truth = ir.IntType(32), ir.VectorType(ir.IntType(1), vector.count)
-        places = ir.Constant(ir.VectorType(number, vector.count), list(range(vector.count)))
-        limit = splat_of(builder, builder.trunc(count, number), places.type)
-        mask = builder.icmp_signed("<", places, limit)
-        source = builder.inttoptr(address, vector.as_pointer())
+        value = load_few_at(builder, builder.inttoptr(address, vector.as_pointer()), vector, count, align=1)
         target = builder.bitcast(builder.gep(p, [index]), vector.as_pointer())
-        name = f"v{vector.count}f{bits_of(vector)}.p0"
-        loading = ir.FunctionType(vector, [source.type, number, truth, vector])
-        load = cgutils.get_or_insert_function(builder.module, loading, f"llvm.masked.load.{name}")
-        value = builder.call(load, [source, number(1), mask, ir.Constant(vector, None)])
-        storing = ir.FunctionType(ir.VoidType(), [vector, target.type, number, truth])
-        store = cgutils.get_or_insert_function(builder.module, storing, f"llvm.masked.store.{name}")
+        number, mask = ir.IntType(32), _mask(builder, vector, count)
+        name = f"llvm.masked.store.v{vector.count}f{bits_of(vector)}.p0"
+        storing = ir.FunctionType(ir.VoidType(), [vector, target.type, number, mask.type])
+        store = cgutils.get_or_insert_function(builder.module, storing, name)
         builder.call(store, [value, target, number(1), mask])
         return context.get_dummy_value()
 

@@ -11,25 +11,34 @@ Each number is the sum of the same products in the same order as in a whole pane
 """
 
 from .arithmetic import select
-from .blocks import add_for_examples, add_for_features, load_block, load_repeated, store_block, store_groups, zero_block
+from .blocks import (
+    add_for_examples,
+    add_for_features,
+    load_block,
+    load_groups,
+    load_repeated,
+    store_block,
+    store_groups,
+    zero_block,
+)
 from .compiling import ONE, by_type, kernel
 from .lanes import lane_count, load, store
-from .layers import SET, SHARED_EXAMPLES, SHARED_ROWS, multiply
+from .layers import ADD, SET, SHARED_EXAMPLES, SHARED_ROWS, multiply
 
 
-def shared_product(shared, x, first, row, length, theta, panel, out, place):
-    """z1 of the last panel for SHARED_EXAMPLES examples; ``shared`` is a constant."""
+def shared_product(shared, x, first, row, length, theta, panel, out, place, mode):
+    """z1 of the last panel for SHARED_EXAMPLES examples, or what is added to it; ``shared`` is a constant."""
 
 
 @by_type(shared_product, prefer_literal=True)
-def _shared_product(shared, x, first, row, length, theta, panel, out, place):
+def _shared_product(shared, x, first, row, length, theta, panel, out, place, mode):
     groups = shared.literal_value
     rows = SHARED_EXAMPLES // groups
 
-    def implementation(shared, x, first, row, length, theta, panel, out, place):
+    def implementation(shared, x, first, row, length, theta, panel, out, place, mode):
         lanes = lane_count(theta)
         width = lanes // groups
-        z = zero_block(out, rows)
+        z = load_groups(out, place, lanes, rows, groups) if mode == ADD else zero_block(out, rows)
         last = first + length
         while first + width <= last:
             z = add_for_examples(z, x, first, row, theta, panel, 0, groups)
@@ -65,21 +74,27 @@ def _shared_gradient(shared, fresh, x, first, row, delta, place, length, strip, 
 
 
 @kernel
+def multiply_shared(shared, x, first, row, rows, length, theta, panel, out, place, mode):
+    """Do ``multiply`` with a step of 1 for the last panel alone; the mode is SET or ADD. IN x, theta; OUT out."""
+    lanes = lane_count(theta)
+    last = place + rows * lanes
+    while place + SHARED_EXAMPLES * lanes <= last:
+        if shared == 4:
+            shared_product(4, x, first, row, length, theta, panel, out, place, mode)
+        else:
+            shared_product(2, x, first, row, length, theta, panel, out, place, mode)
+        first += SHARED_EXAMPLES * row
+        place += SHARED_EXAMPLES * lanes
+    multiply(x, first, row, ONE, (last - place) // lanes, length, theta, panel, ONE, ONE, out, place, ONE, mode)
+
+
+@kernel
 def multiply_last(start, stop, buffers, sizes, plan):
     """Compute z1 of the last panel for the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
-    x, row, length, panel = buffers.x, sizes.feature_rows, sizes.features + 1, sizes.whole * sizes.w1_gap
-    place = sizes.whole * plan.rows * lanes
-    while start + SHARED_EXAMPLES <= stop:
-        if sizes.shared == 4:
-            shared_product(4, x, start * row, row, length, buffers.theta, panel, buffers.a1, place + start * lanes)
-        else:
-            shared_product(2, x, start * row, row, length, buffers.theta, panel, buffers.a1, place + start * lanes)
-        start += SHARED_EXAMPLES
-    multiply(
-        x, start * row, row, ONE, stop - start, length,
-        buffers.theta, panel, sizes.w1_gap, ONE,
-        buffers.a1, place + start * lanes, ONE, SET,
+    multiply_shared(
+        sizes.shared, buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
+        buffers.theta, sizes.whole * sizes.w1_gap, buffers.a1, (sizes.whole * plan.rows + start) * lanes, SET,
     )  # fmt: skip
 
 
