@@ -30,7 +30,7 @@ with warnings.catch_warnings(record=True) as caught:
     else:
         from shallownet._forward import hidden_activations
         X, w1, w2, b1, b2 = (random.randn(*shape).astype(dtype) for shape in [(5, 3), (3, 2), (2, 1), (2,), (1,)])
-        result = hidden_activations(X, [w1, w2], [b1, b2], 0, 0.0).tolist()
+        result = hidden_activations(X, [w1, w2], [b1, b2], 0, 0.0, 1).tolist()
         assert np.allclose(result, X @ w1 + b1, atol=1e-5)
 print(json.dumps({
     "file": shallownet.__file__,

@@ -23,15 +23,18 @@ from shallownet.kernels import (
     arithmetic,
     blocks,
     coming,
+    direct,
     elementary,
     epoch,
     examples,
+    head,
     lanes,
     layers,
     loss,
     panels,
     prediction,
     randomness,
+    rows,
     shuffling,
     strip,
     team,
@@ -223,6 +226,16 @@ def load_repeated(p, index, groups):
     return np.tile(p.span(index, lane_count(p) // groups), groups)
 
 
+def load_groups(p, first, step, rows, groups):
+    width = lane_count(p)
+    return rows_of(p, first, step, rows * groups, width // groups).reshape(rows, width)
+
+
+def read_block(address, step, last, p):
+    count = lane_count(p)
+    return np.array([read_bytes(address + min(i, last) * step, p.dtype, count) for i in range(count)])
+
+
 def store_groups(p, first, step, block, groups):
     rows = block.reshape(len(block) * groups, -1)
     store_block(p, first, step, np.pad(rows, ((0, 0), (0, block.shape[1] - rows.shape[1]))))
@@ -230,6 +243,15 @@ def store_groups(p, first, step, block, groups):
 
 def add_products(block, p, first, step, x):
     return block + rows_of(p, first, step, len(block), lane_count(p)) * x
+
+
+def add_products_within(block, p, first, count, x):
+    width = lane_count(p)
+    rows = np.zeros((len(block), width), p.dtype)
+    for i, row in enumerate(rows):
+        few = min(max(count - i * width, 0), width)
+        row[:few] = p.span(first + i * width, few) if few else 0
+    return block + rows * x
 
 
 def add_products_pair(a, b, p, first, step, x, y):
@@ -299,7 +321,11 @@ STANDINS = {
     "add_outer": add_outer,
     "add_outer_pair": add_outer_pair,
     "add_products": add_products,
+    "add_products_within": add_products_within,
     "add_products_pair": add_products_pair,
+    "load_groups": load_groups,
+    "read_block": read_block,
+    "transposed": lambda block: block.T,
     "add_for_features": add_for_features,
     "add_for_examples": add_for_examples,
     "load_repeated": load_repeated,
@@ -314,8 +340,8 @@ STANDINS = {
 }
 
 KERNELS = [
-    activations, arithmetic, blocks, coming, elementary, epoch, examples, lanes, layers, loss, panels, prediction,
-    randomness, shuffling, sparse_kernels, strip, team, updates, weights,
+    activations, arithmetic, blocks, coming, direct, elementary, epoch, examples, head, lanes, layers, loss, panels,
+    prediction, randomness, rows, shuffling, sparse_kernels, strip, team, updates, weights,
 ]  # fmt: skip
 
 
@@ -347,7 +373,6 @@ def replace_intrinsics():
         for name in (
             "predict_serial",
             "predict_parallel",
-            "hidden_activations_serial",
             "predict_sparse",
         ):
             if name in vars(room):
@@ -387,8 +412,9 @@ def variant(wide):
     """
     epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
-    prediction.ROWS = coming.ROWS = layers.ROWS
-    prediction.OWN_BYTES = 512 * 1024 if wide else 0
+    coming.ROWS = layers.ROWS
+    prediction.MOST_FEATURES, prediction.LEAST_FEATURES = (512, 48) if wide else (16, 16)
+    _forward.MASKED = wide
     panels.SHARED_ROWS = strip.SHARED_ROWS = 9 if wide else 6
     strip.SHARED_EXAMPLES = 24 if wide else 12
     examples.WIDE = coming.WIDE = wide

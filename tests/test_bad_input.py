@@ -509,7 +509,7 @@ def test_plain_arrays_pass_no_other_checks_than_others_do(rows, names, monkeypat
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         fast = model.predict_proba(rows)
-        monkeypatch.setattr(ShallowNetClassifier, "_is_plain", lambda self, X: False)
+        monkeypatch.setattr(ShallowNetClassifier, "_is_plain", lambda self, X, fitted: False)
         np.testing.assert_array_equal(fast, model.predict_proba(rows))
 
 

@@ -16,7 +16,7 @@ from shallownet.kernels import cache, compiling, folders
 from shallownet.kernels.folders import Folder
 
 posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no users here")
-HIDDEN = ["hidden_activations_serial"]
+HIDDEN = ["predict"]
 
 
 @pytest.fixture

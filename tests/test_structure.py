@@ -28,7 +28,7 @@ KERNEL_FLOORS = [
     {"panels", "plan"},
     {"coming", "direct", "randomness", "shuffling", "strip", "team"},
     {"examples"},
-    {"weights"},
+    {"head", "rows", "weights"},
     {"sparse"},
     {"prediction", "epoch"},
 ]

@@ -84,11 +84,11 @@ import json, os, threading, time
 import numpy as np
 import shallownet
 from numba.core.compiler_lock import global_compiler_lock
-from shallownet.kernels.prediction import hidden_activations_serial
+from shallownet.kernels.prediction import predict_serial
 from shallownet._forward import hidden_activations
 
 def work():
-    return hidden_activations(np.ones((4, 3)), [np.ones((3, 2)), np.ones((2, 1))], [np.ones(2), np.ones(1)], 0, 0.0)
+    return hidden_activations(np.ones((4, 3)), [np.ones((3, 2)), np.ones((2, 1))], [np.ones(2), np.ones(1)], 0, 0.0, 1)
 
 def compiling():
     free = global_compiler_lock._lock.acquire(blocking=False)

@@ -8,20 +8,12 @@ from scipy import sparse
 
 from ._pace import Pace, policy
 from ._sparse_data import slabs
+from .kernels.head import Job, panels_of
 from .kernels.lanes import MASKED, REGISTER_BYTES
 from .kernels.memory import Memory, zeros
 from .kernels.panels import round_up
 from .kernels.plan import TILE
-from .kernels.prediction import (
-    FEW,
-    SHARE,
-    Job,
-    panels_of,
-    predict_parallel,
-    predict_serial,
-    predict_sparse,
-    strip_of,
-)
+from .kernels.prediction import FEW, predict_parallel, predict_serial, predict_sparse, strip_of
 from .kernels.threads import fair_share, thread_limit, threads
 
 FEW_OPERATIONS = 5e6  # a prediction of fewer is done by one thread at once, before another would have begun
@@ -84,7 +76,8 @@ def dtype_of(weights):
     ValueError
         If an array holds something else than real numbers.
     """
-    found = np.result_type(*(np.asarray(array).dtype for array in weights))
+    dtypes = {np.asarray(array).dtype for array in weights}
+    found = dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes)
     if found.kind not in "fiub":
         raise ValueError(f"coefs_ and intercepts_ must hold real numbers, got arrays of dtype {found}.")
     return np.dtype(np.float32 if found.kind == "f" and found.itemsize <= 4 else np.float64)
@@ -148,10 +141,10 @@ class _Dense:
         row = panels_of(hidden, REGISTER_BYTES // size) * REGISTER_BYTES
         self.rows = self.n
         if not self.whole:
-            most = max(SHARE, min(CHUNK_ROWS * self.parts, SUM_BYTES // row // SHARE * SHARE))
+            most = max(TILE, min(CHUNK_ROWS * self.parts, SUM_BYTES // row // TILE * TILE))
             chunks = -(-self.n // most)
-            self.rows = min(self.n, round_up(-(-self.n // chunks), SHARE))
-        room = self.parts * TILE if self.whole and self.n > SHARE else round_up(self.rows, SHARE)
+            self.rows = min(self.n, round_up(-(-self.n // chunks), TILE))
+        room = self.parts * TILE if self.whole else round_up(self.rows, TILE)
         self.converted = X.dtype != self.dtype and not self.few  # a part at a time
         self.X = X.astype(self.dtype) if self.few and X.dtype != self.dtype else X
         self.memory = Memory()
@@ -222,8 +215,7 @@ def _fill_sparse(X, weights, kind, slope, out):
     begin, zero = 0, 0.0
     rows = max(1, int(CALL_OPERATIONS / (2 * w1.shape[1] * (1 + weights.w2.shape[1]))))
     most = max(1, min(SLAB_NONZEROS, int(CALL_OPERATIONS / (2 * w1.shape[1]))))
-    for data, indices, indptr in slabs(X.tocsr(), rows, most):
-        data = data.astype(weights.dtype, copy=False)
+    for data, indices, indptr in slabs(X.tocsr(), weights.dtype, rows, most):
         if not lies:
             used, indices = np.unique(indices, return_inverse=True)
             copy = np.ascontiguousarray(w1[used])

@@ -40,22 +40,31 @@ def arrays_of(X):
     return data, indices, indptr
 
 
-def slabs(X, rows, nonzeros):
+def slabs(X, dtype, rows, nonzeros):
     """Yield data, indices and indptr, as ``arrays_of`` does, of as many rows of X at a time as stay within the limits.
 
-    A row that has more nonzeros comes alone.
+    A row that has more nonzeros comes alone. The data come in the dtype.
     """
-    data, indices, ends = X.data, X.indices, X.indptr.astype(np.int64)
-    begin, n = 0, X.shape[0]
+    data, indices, ends, n = X.data, X.indices, X.indptr.astype(np.int64), X.shape[0]
+    if not _rising(ends, min(len(data), len(indices))) or len(ends) != n + 1:
+        raise ValueError(CHANGED)
+    begin = 0
     while begin < n:
         end = int(np.searchsorted(ends, ends[begin] + nonzeros, side="right")) - 1
         end = min(max(end, begin + 1), begin + rows, n)
         places = slice(ends[begin], ends[end])
-        slab = data[places].copy(), indices[places].astype(np.int64), ends[begin : end + 1] - ends[begin]
-        if not _compressed(slab[2], slab[1], len(slab[0]), end - begin, X.shape[1]):
+        features = indices[places].astype(np.int64)
+        values = data[places].astype(dtype)
+        # one comparison for both ends of the range: as numbers without a sign, those below 0 are the largest
+        if len(features) != len(values) or features.view(np.uint64).max(initial=0) >= max(1, X.shape[1]):
             raise ValueError(CHANGED)
-        yield slab
+        yield values, features, ends[begin : end + 1] - ends[begin]
         begin = end
+
+
+def _rising(indptr, most):
+    """Return whether row pointers begin at 0, never fall and end within so many nonzeros."""
+    return indptr[0] == 0 and bool((indptr[:-1] <= indptr[1:]).all()) and indptr[-1] <= most
 
 
 def _within(indices, size):
@@ -72,9 +81,7 @@ def _compressed(indptr, indices, n_data, n_major, n_minor):
     return (
         _within(indptr, n_data + 1)
         and len(indptr) == n_major + 1
-        and indptr[0] == 0
-        and bool((indptr[:-1] <= indptr[1:]).all())
-        and indptr[-1] <= len(indices)
+        and _rising(indptr, len(indices))
         and _within(indices[: indptr[-1]], n_minor)
     )
 

@@ -62,6 +62,45 @@ def load_block(typingctx, p, first, step, rows):
 
 
 @intrinsic
+def read_block(typingctx, address, step, last, p):
+    """Return as many lines as there are lanes: line i at a byte address + min(i, last) * step, aligned or not."""
+    lanes = Lanes(p.dtype)
+    block, vector = Block(lanes, lanes.count), vector_of(lanes)
+
+    def codegen(context, builder, sig, args):
+        rows = []
+        for i in range(block.rows):
+            number = context.get_constant(types.intp, i)
+            line = builder.select(builder.icmp_signed("<", number, args[2]), number, args[2])
+            place = builder.add(args[0], builder.mul(line, args[1]))
+            value = builder.load(builder.inttoptr(place, vector.as_pointer()))
+            value.align = 1
+            rows.append(value)
+        return _block(context, builder, block, rows)
+
+    return block(types.intp, types.intp, types.intp, p), codegen
+
+
+@intrinsic
+def transposed(typingctx, block):
+    """Return a block of as many rows as lanes with the two exchanged."""
+
+    def codegen(context, builder, sig, args):
+        rows, distance = _rows(builder, args[0]), 1
+        while distance < block.rows:
+            # exchange the corners of all squares of twice the distance
+            for i in (i for i in range(block.rows) if not i & distance):
+                a, b = rows[i], rows[i + distance]
+                low = [lane + block.rows - distance if lane & distance else lane for lane in range(block.rows)]
+                high = [lane + block.rows if lane & distance else lane + distance for lane in range(block.rows)]
+                rows[i], rows[i + distance] = shuffle(builder, a, b, low), shuffle(builder, a, b, high)
+            distance *= 2
+        return _block(context, builder, block, rows)
+
+    return block(block), codegen
+
+
+@intrinsic
 def store_block(typingctx, p, first, step, block):
     """Set p[first + i * step : + lanes] to row i of the block."""
 

@@ -11,7 +11,7 @@ from .blocks import add_products, add_products_within, load_block, store_block
 from .compiling import kernel
 from .lanes import lane_count, splat
 
-GROUP = 4  # registers that are summed together
+GROUP = 4  # registers that are summed together, unless one is enough
 
 
 @kernel
@@ -20,15 +20,22 @@ def add_features(x, place, first, last, w1, hidden, unit, out, target, gap):
 
     IN x, w1; INOUT out.
     """
-    lanes = lane_count(out)
-    sums = load_block(out, target, gap, GROUP)
-    if hidden - unit >= GROUP * lanes:
+    lanes, units = lane_count(out), hidden - unit
+    if units >= GROUP * lanes:
+        sums = load_block(out, target, gap, GROUP)
         for f in range(first, last):
             sums = add_products(sums, w1, f * hidden + unit, lanes, splat(out, x[place + f]))
-    else:
+        store_block(out, target, gap, sums)
+    elif units > lanes:
+        sums = load_block(out, target, gap, GROUP)
         for f in range(first, last):
-            sums = add_products_within(sums, w1, f * hidden + unit, hidden - unit, splat(out, x[place + f]))
-    store_block(out, target, gap, sums)
+            sums = add_products_within(sums, w1, f * hidden + unit, units, splat(out, x[place + f]))
+        store_block(out, target, gap, sums)
+    else:
+        few = load_block(out, target, gap, 1)
+        for f in range(first, last):
+            few = add_products_within(few, w1, f * hidden + unit, units, splat(out, x[place + f]))
+        store_block(out, target, gap, few)
 
 
 @kernel
@@ -37,12 +44,19 @@ def add_nonzeros(values, features, first, last, w1, hidden, unit, out, target, g
 
     IN values, features, w1; INOUT out.
     """
-    lanes = lane_count(out)
-    sums = load_block(out, target, gap, GROUP)
-    if hidden - unit >= GROUP * lanes:
+    lanes, units = lane_count(out), hidden - unit
+    if units >= GROUP * lanes:
+        sums = load_block(out, target, gap, GROUP)
         for e in range(first, last):
             sums = add_products(sums, w1, features[e] * hidden + unit, lanes, splat(out, values[e]))
-    else:
+        store_block(out, target, gap, sums)
+    elif units > lanes:
+        sums = load_block(out, target, gap, GROUP)
         for e in range(first, last):
-            sums = add_products_within(sums, w1, features[e] * hidden + unit, hidden - unit, splat(out, values[e]))
-    store_block(out, target, gap, sums)
+            sums = add_products_within(sums, w1, features[e] * hidden + unit, units, splat(out, values[e]))
+        store_block(out, target, gap, sums)
+    else:
+        few = load_block(out, target, gap, 1)
+        for e in range(first, last):
+            few = add_products_within(few, w1, features[e] * hidden + unit, units, splat(out, values[e]))
+        store_block(out, target, gap, few)

@@ -16,6 +16,7 @@ from .plan import TILE
 from .randomness import uniform
 from .strip import multiply_last
 
+COLUMNS = 16  # of far columns that are copied together
 RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
 
 
@@ -45,38 +46,19 @@ def copy_row(source, column_stride, size, x, place, features):
 def copy_rows(position, start, stop, order, buffers, sizes, plan):
     """Copy the rows of X at places position + start.. of the order to start.. of the workspace. OUT x."""
     size = REGISTER_BYTES // lane_count(buffers.x)
-    if far_apart(plan.x_row, plan.x_column, size):
-        for f in range(sizes.features):
-            column = plan.x_address + f * plan.x_column
-            for t in range(start, stop):
-                row = row_of(order, plan.ordered, position + t)
-                buffers.x[t * sizes.feature_rows + f] = read(column + row * plan.x_row, buffers.x)
-        return
-    for t in range(start, stop):
-        source = plan.x_address + row_of(order, plan.ordered, position + t) * plan.x_row
-        copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows, sizes.features)
+    # rows whose numbers are far apart are copied a few columns at a time, of which the caches hold all rows
+    columns = COLUMNS if far_apart(plan.x_row, plan.x_column, size) else sizes.features
+    for f in range(0, sizes.features, columns):
+        for t in range(start, stop):
+            source = plan.x_address + row_of(order, plan.ordered, position + t) * plan.x_row + f * plan.x_column
+            count = min(columns, sizes.features - f)
+            copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows + f, count)
 
 
 @plain
 def far_apart(row_stride, column_stride, size):
-    """Return whether numbers of ``size`` bytes are nearer to those of the next rows than to those of the next columns.
-
-    They are then copied column by column, so that a cache line, or at least a page, serves several rows.
-    """
+    """Return whether a number of ``size`` bytes is nearer to that of the next row than to that of the next column."""
     return column_stride != size and abs(row_stride) < abs(column_stride)
-
-
-@kernel
-def copy_block(address, row_stride, column_stride, rows, features, x, row):
-    """Copy the first numbers of rows of X, from an address on, to x, whose rows are ``row`` apart. OUT x."""
-    size = REGISTER_BYTES // lane_count(x)
-    if far_apart(row_stride, column_stride, size):
-        for f in range(features):
-            for t in range(rows):
-                x[t * row + f] = read(address + f * column_stride + t * row_stride, x)
-    else:
-        for t in range(rows):
-            copy_row(address + t * row_stride, column_stride, size, x, t * row, features)
 
 
 @kernel

@@ -4,20 +4,26 @@ What a call costs grows with the rows that it is given. Few rows are multiplied 
 more, W1 is brought into panels a strip of features at a time, which fits in the second cache and serves all rows of
 the call; what the rows have summed up so far waits in ``sums``, from call to call if need be, so that a call can be as
 short as a strip. Each sum goes over the features in their order, by whichever way, and so has the same bits.
-
-The head is what a network has behind the hidden product: b1, W2 and b2, in panels of a network without features.
 """
 
-from typing import NamedTuple
-
-import numpy as np
 from numba import prange
 
-from .activations import LEAKY_RELU, RELU, activate, rectify
-from .arithmetic import fma, select, total
+from .arithmetic import total
 from .compiling import ONE, ZERO, allocating_kernel, entry, kernel, plain, serial_and_parallel
 from .direct import GROUP, add_features, add_nonzeros
-from .examples import copy_block
+from .head import (
+    JOB,
+    Job,
+    add_intercepts,
+    finish,
+    head_layout,
+    head_of,
+    panels_of,
+    set_intercepts,
+    sums_of,
+    times_zero,
+    zeros,
+)
 from .lanes import (
     REGISTER_BYTES,
     border,
@@ -33,50 +39,18 @@ from .lanes import (
     splat,
     store,
 )
-from .layers import ADD, SET, multiply, output_layer
-from .loss import OUTPUT_LOGISTIC, probabilities
-from .panels import Layout, layout, place_of_output, round_up, spread
+from .layers import ADD, SET, UNIT, multiply
+from .panels import layout, round_up
 from .plan import TILE
+from .rows import copy_block, copy_transposed
 from .strip import multiply_shared
 
 STRIP_BYTES = 512 * 1024  # of W1 in panels, which each thread has for itself
-MOST_FEATURES = 1024  # of a strip: those of a tile of rows have to stay in the second cache as well
+MOST_FEATURES = 512
 LEAST_FEATURES = 48
-SHARE = 24  # rows of which each thread has a multiple: whole blocks of all products
 FEW = 8  # rows that are multiplied with W1 as it lies
+NARROW = UNIT  # hidden units that are multiplied with lanes of rows: as lanes of units they would leave most idle
 FEW_BYTES = 32 * 1024  # of W1 that all of them are multiplied with before the next
-
-
-class Job(NamedTuple):
-    """The integers of a prediction: where its matrices lie, in bytes, and what is to be done.
-
-    ``lies`` says that W1 can be read as it lies; ``strip`` is a number of features. ``wanted`` is 1 for the hidden
-    activations and 0 for probabilities, ``rows`` how many rows there is room for in the sums.
-    """
-
-    x_address: int
-    x_row: int
-    x_column: int
-    w1_address: int
-    w1_row: int
-    w1_column: int
-    lies: int
-    w2_address: int
-    w2_row: int
-    w2_column: int
-    b1_address: int
-    b2_address: int
-    features: int
-    hidden: int
-    outputs: int
-    strip: int
-    rows: int
-    activation: int
-    output: int
-    wanted: int
-
-
-JOB = len(Job._fields)  # a compile-time length for the kernels' unpacking
 
 
 @plain
@@ -89,158 +63,6 @@ def strip_of(features, hidden, size):
     most = max(LEAST_FEATURES, min(MOST_FEATURES, STRIP_BYTES // row))
     strips = -(-features // most)
     return features if strips == 1 else round_up(-(-features // strips), 16)
-
-
-@plain
-def panels_of(hidden, lanes):
-    """Return how many registers the sums of a row take: those of its panels in whole groups."""
-    return round_up(-(-hidden // lanes), GROUP)
-
-
-@allocating_kernel
-def zeros(count, like):
-    """Return an array of zeros with room for ``count`` numbers from its border on."""
-    return np.zeros(count + lane_count(pointer(like)), like.dtype)
-
-
-# --- the head -------------------------------------------------------------------------------------------
-
-
-@allocating_kernel
-def head_of(job, like):
-    """Return the head in panels, behind it 1 for each unit of the last panel that exists, and a tile's outputs.
-
-    IN what the job points to.
-    """
-    lanes = lane_count(pointer(like))
-    sizes = head_layout(job, lanes)
-    head, outputs = zeros(sizes.size + lanes, like), zeros(TILE * sizes.output_rows, like)
-    theta = border(head)
-    spread(pointer_at(job.b1_address, like), ZERO, job.hidden, theta, ZERO, sizes.w1_gap)
-    for h in range(job.hidden):
-        row = job.w2_address + h * job.w2_row
-        place = place_of_output(h, ZERO, sizes, lanes)
-        for k in range(job.outputs):
-            theta[place + k * lanes] = read(row + k * job.w2_column, theta)
-    b2 = pointer_at(job.b2_address, like)
-    for k in range(job.outputs):
-        theta[sizes.b2 + k] = b2[k]
-    for unit in range(job.hidden % lanes or lanes):
-        theta[sizes.size + unit] = 1.0
-    return head, outputs
-
-
-@plain
-def head_layout(job, lanes):
-    """Return the layout of the head."""
-    return layout(0, job.hidden, job.outputs, lanes, False)
-
-
-@kernel
-def add_intercepts(count, a1, gap, theta, sizes):
-    """Add b1 to the sums of ``count`` rows. IN theta; INOUT a1."""
-    lanes = lane_count(a1)
-    for j in range(sizes.panels):
-        b1 = load(theta, j * sizes.w1_gap)
-        for i in range(j * gap, j * gap + count * lanes, lanes):
-            store(a1, i, load(a1, i) + b1)
-
-
-@kernel
-def set_intercepts(count, a1, gap, theta, sizes):
-    """Let the sums of ``count`` rows begin with b1. IN theta; OUT a1."""
-    lanes = lane_count(a1)
-    for j in range(sizes.panels):
-        b1 = load(theta, j * sizes.w1_gap)
-        for i in range(j * gap, j * gap + count * lanes, lanes):
-            store(a1, i, b1)
-
-
-@kernel
-def activate_rows(count, a1, gap, theta, sizes, activation, slope):
-    """Replace z1 of ``count`` rows by their activations, 0 for units that do not exist. IN theta; INOUT a1."""
-    lanes = lane_count(a1)
-    for j in range(sizes.panels):
-        first = j * gap
-        last = first + count * lanes
-        if activation == RELU or activation == LEAKY_RELU:
-            rectify(slope, a1, first, last)
-        else:
-            activate(activation, slope, a1, a1, first, last)
-        if j == sizes.panels - 1 and sizes.hidden % lanes:
-            exists = load(theta, sizes.size) == 1.0
-            for i in range(first, last, lanes):
-                store(a1, i, select(exists, load(a1, i), 0.0))
-
-
-@kernel
-def finish(row, count, a1, z2, theta, job, slope, out):
-    """Go on from z1 of up to a tile of rows to the rows ``row``.. of out; return 0 times the outputs, in lanes.
-
-    IN theta; INOUT a1; OUT z2, out.
-    """
-    lanes = lane_count(a1)
-    sizes, gap = head_layout(job, lanes), job.rows * lanes
-    zero = splat(a1, 0.0)
-    activate_rows(count, a1, gap, theta, sizes, job.activation, slope)
-    if job.wanted:
-        copy_hidden(row, count, a1, gap, job.hidden, out)
-    else:
-        output_layer(a1, ZERO, count, gap, theta, sizes.w2, sizes.w2_gap, sizes.panels, sizes.outputs, z2, TILE)
-        probabilities(job.output, z2, TILE, sizes.outputs, theta, sizes.b2, ZERO, count)
-        copy_probabilities(row, count, job.output, z2, sizes.outputs, out)
-        for k in range(sizes.outputs):
-            zero = times_zero(z2, k * TILE, count, zero)
-    return zero
-
-
-@kernel
-def times_zero(p, first, count, zero):
-    """Return ``zero`` plus 0 times each of the numbers from p[first] on: NaN if one of them is not finite.
-
-    What follows the numbers up to whole lanes is taken in.
-    """
-    lanes = lane_count(p)
-    end = first + count
-    a, b, c, d = zero, zero, zero, zero  # a single sum would wait for each of its terms
-    while first + 3 * lanes < end:
-        a = fma(load(p, first), 0.0, a)
-        b = fma(load(p, first + lanes), 0.0, b)
-        c = fma(load(p, first + 2 * lanes), 0.0, c)
-        d = fma(load(p, first + 3 * lanes), 0.0, d)
-        first += 4 * lanes
-    while first < end:
-        a = fma(load(p, first), 0.0, a)
-        first += lanes
-    return (a + b) + (c + d)
-
-
-@kernel
-def copy_probabilities(row, count, output, z2, outputs, out):
-    """Copy a tile's probabilities to rows row.. of out (rows, classes or labels); OUT out."""
-    if output == OUTPUT_LOGISTIC and outputs == 1:
-        for t in range(count):
-            out[2 * (row + t)] = 1.0 - z2[t]
-            out[2 * (row + t) + 1] = z2[t]
-    else:
-        for t in range(count):
-            for k in range(outputs):
-                out[(row + t) * outputs + k] = z2[k * TILE + t]
-
-
-@kernel
-def copy_hidden(row, count, a1, gap, hidden, out):
-    """Copy a tile's hidden activations to rows row.. of out (rows, hidden); OUT out."""
-    lanes = lane_count(a1)
-    for t in range(count):
-        first = (row + t) * hidden
-        for h in range(0, hidden, lanes):
-            place = h // lanes * gap + t * lanes
-            if h + lanes <= hidden:
-                store(out, first + h, load(a1, place))
-            else:
-                for unit in range(hidden - h):
-                    out[first + h + unit] = a1[place + unit]
 
 
 # --- dense X --------------------------------------------------------------------------------------------
@@ -273,6 +95,37 @@ def add_strip(first, last, rows, x, row, w, sizes, job, a1):
     if sizes.shared > 1:
         whole = sizes.whole
         multiply_shared(sizes.shared, x, ZERO, row, rows, last - first, w, whole * gap, a1, whole * out_gap, mode)
+
+
+@kernel
+def fill_narrow_strip(first, last, job, w):
+    """Copy W1 of the features first..last and few units to w, whose rows are UNIT apart. OUT w, zero elsewhere."""
+    for f in range(first, last):
+        for h in range(job.hidden):
+            w[(f - first) * UNIT + h] = read(job.w1_address + f * job.w1_row + h * job.w1_column, w)
+
+
+@kernel
+def add_narrow_strip(first, last, rows, x, w, job, z):
+    """Add the products of rows of x, which fill the lanes, and the features first..last to z [t / lanes][UNIT][lanes].
+
+    IN x, w; INOUT z.
+    """
+    lanes = lane_count(w)
+    multiply(
+        w, ZERO, ONE, UNIT, job.hidden, last - first, x, ZERO, job.strip * lanes, -(-rows // lanes),
+        z, ZERO, UNIT * lanes, SET if first == 0 else ADD,
+    )  # fmt: skip
+
+
+@kernel
+def turn_narrow(rows, job, z, a1):
+    """Copy the sums z [t / lanes][UNIT][lanes] of rows to a1 [t][lanes]. IN z; OUT a1."""
+    lanes = lane_count(z)
+    for t in range(rows):
+        store(a1, t * lanes, splat(a1, 0.0))
+        for h in range(job.hidden):
+            a1[t * lanes + h] = z[(t // lanes * UNIT + h) * lanes + t % lanes]
 
 
 @kernel
@@ -339,31 +192,45 @@ def finish_few(begin, end, last, job, sums, slope, out):
 def add_many(part, parts, begin, end, first, last, job, sums, slope, out):
     """Do this part's rows for the features first..last; return 0, or NaN as ``predict`` does. INOUT sums; OUT out."""
     lanes = lane_count(pointer(out))
-    units = round_up(end - begin, SHARE) // SHARE
-    start = begin + units * part // parts * SHARE
-    stop = min(end, begin + units * (part + 1) // parts * SHARE)
+    units = round_up(end - begin, TILE) // TILE
+    start = begin + units * part // parts * TILE
+    stop = min(end, begin + units * (part + 1) // parts * TILE)
     whole = layout(job.features, job.hidden, job.outputs, lanes, False)
     sizes, gap, row = head_layout(job, lanes), job.rows * lanes, x_row(job, lanes)
     head, outputs = head_of(job, out) if last == job.features else (zeros(0, out), zeros(0, out))
+    narrow = job.hidden <= NARROW
     xs, ws = zeros(TILE * row, out), zeros(whole.panels * lanes * job.strip, out)
-    x, w = border(xs), border(ws)
+    zs = zeros(TILE * lanes, out)
+    x, w, z = border(xs), border(ws), border(zs)
     zero = splat(x, 0.0)
     for f in range(first, last, job.strip):
         g = min(f + job.strip, last)
-        fill_strip(f, g, job, w)
+        if narrow:
+            fill_narrow_strip(f, g, job, w)
+        else:
+            fill_strip(f, g, job, w)
         for t in range(start, stop, TILE):
             count = min(TILE, stop - t)
             # sums that are complete at once need no more room than a tile
             place = TILE * part if job.strip == job.features else t - begin
             a1 = shifted(border(sums), place * lanes)
             address = job.x_address + t * job.x_row + f * job.x_column
-            copy_block(address, job.x_row, job.x_column, count, g - f, x, row)
-            zero = times_zero(x, ZERO, count * row, zero)
-            add_strip(f, g, count, x, row, w, whole, job, a1)
+            if narrow:
+                copy_transposed(address, job.x_row, job.x_column, count, g - f, x, job.strip * lanes)
+                zero = times_zero(x, ZERO, round_up(count, lanes) * job.strip, zero)
+                add_narrow_strip(f, g, count, x, w, job, a1)
+            else:
+                copy_block(address, job.x_row, job.x_column, count, g - f, x, row)
+                zero = times_zero(x, ZERO, count * row, zero)
+                add_strip(f, g, count, x, row, w, whole, job, a1)
             if g == job.features:
+                if narrow:
+                    for i in range(0, TILE * lanes, lanes):
+                        store(z, i, load(a1, i))
+                    turn_narrow(count, job, z, a1)
                 add_intercepts(count, a1, gap, border(head), sizes)
                 zero = zero + finish(t, count, a1, border(outputs), border(head), job, slope, pointer(out))
-    keep((head, outputs, xs, ws, sums))
+    keep((head, outputs, xs, ws, zs, sums))
     return total(zero)
 
 
@@ -382,17 +249,9 @@ def do_part(part, parts, begin, end, first, last, job, sums, slope, out):
     return add_many(part, parts, begin, end, first, last, names, sums, slope, out)
 
 
-@allocating_kernel
-def sums_of(job, like):
-    """Return room for the sums of the hidden layer."""
-    names = Job(*numbers(job, JOB))
-    lanes = lane_count(pointer(like))
-    return zeros(names.rows * panels_of(names.hidden, lanes) * lanes, like)
-
-
 @serial_and_parallel
 def predict(begin, end, first, last, parts, job, sums, slope, out):
-    """Add up the hidden layer of the rows begin..end over the features first..last; behind the last, set out[begin:end].
+    """Sum up the hidden layer of the rows begin..end over the features first..last; if all are, set out[begin:end].
 
     Between the calls for a range of rows their sums wait in ``sums``, which is empty if one call is all. Return 0 if
     the numbers of X that were read, and the probabilities, are finite, else NaN.
