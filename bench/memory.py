@@ -19,8 +19,8 @@ def beside(call, rows, features, threads):
     """Return the megabytes beside X of a call, "fit" or "predict", or None where the system does not tell."""
     if not RESET.exists():
         return None
-    (megabytes,) = printed_numbers(__file__, call, rows, features, threads)
-    return megabytes
+    (found,) = printed_numbers(__file__, call, rows, features, threads)
+    return found
 
 
 def main(call, rows, features, threads):
@@ -37,16 +37,16 @@ def main(call, rows, features, threads):
     model = ShallowNetClassifier(100, max_iter=3, batch_size="full", random_state=0, n_jobs=int(threads))
     model.fit(X[:1000], y[:1000])
     model.predict_proba(X[:1000])
-    _give_back()
+    give_back()
     RESET.write_text("5")  # the peak is what is in use now
-    before = _megabytes("VmRSS")
+    before = megabytes("VmRSS")
     output = 0 if call == "fit" else model.predict_proba(X).nbytes / MEGABYTE
     if call == "fit":
         model.fit(X, y)
-    print(max(0.0, _megabytes("VmHWM") - before - output))
+    print(max(0.0, megabytes("VmHWM") - before - output))
 
 
-def _give_back():
+def give_back():
     """Return what was freed to the system, or else the call would use it uncounted."""
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
@@ -54,7 +54,7 @@ def _give_back():
         library.malloc_trim(0)
 
 
-def _megabytes(name):
+def megabytes(name):
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name + ":"))
     return int(line.split()[1]) / 1024
 

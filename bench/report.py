@@ -11,6 +11,7 @@ import growth
 import pictures
 import planar
 import predict
+import predict_shapes
 import roofline
 import search
 import store
@@ -24,6 +25,7 @@ PARTS = {
     "planar": planar,
     "start": first_fit,
     "predict": predict,
+    "predict-shapes": predict_shapes,
     "search": search,
     "variants": variants,
     "growth": growth,
