@@ -247,3 +247,37 @@ def test_rounds_are_told_apart_by_the_distance_between_the_cpus():
     for unknown in ({}, {"round_trips": {"shallownet": [None, None, None]}}):
         assert training.distance_table({"a": found | unknown}).splitlines()[-1] == "| a | 0 |  |  | 0 |  |  | 0 |  |  |"
         assert growth.distance(found | unknown) == ""
+
+
+def test_the_worst_cell_of_predictions_is_named():
+    from predict_shapes import excess, section
+
+    cells = {
+        "dense, float32, 1 x 100, 10": entry([30e-6], MLPClassifier=[100e-6]) | {"memory": 1.0},
+        "dense, float32, 1000 x 100, 10": entry([320e-6], MLPClassifier=[200e-6]) | {"memory": 70.0},
+        "CSR, float64, 10 x 100, 10": entry([20e-6], MLPClassifier=[100e-6]) | {"memory": 2.0},
+    }
+    assert [round(excess(cell), 2) for cell in cells.values()] == [0.1, 1.5, 0.0]
+    text = section(cells)
+    assert "The worst cell is dense, float32, 1000 x 100, 10: 1.50 times" in text
+    assert "1 of 3 cells take more than 1.2: dense, float32, 1000 x 100, 10." in text
+    assert "70 MB, is needed by dense, float32, 1000 x 100, 10; 1 cells need more than 64 MB." in text
+    assert "| 100 x 10 | 0.10 | 1.50 |" in text
+
+
+@pytest.mark.parametrize("form", ["dense", "CSR"])
+def test_a_cell_of_predictions_is_measured(form):
+    from child import printed_numbers
+
+    found = printed_numbers(BENCH / "predict_shapes.py", form, "float32", 300, 5, 1, 2, 1, 50)
+    assert len(found) == 2 * (2 * 2 + 1)
+    assert all(number > 0 for number in (*found[:4], *found[5:9]))
+
+
+def test_a_cell_that_does_not_fit_is_left_out():
+    from predict_shapes import affordable
+
+    assert affordable("dense", "float32", 1, 1_000_000, 1_000)
+    assert not affordable("dense", "float64", 100_000, 1_000_000, 1)
+    assert affordable("CSR", "float64", 100_000, 1_000_000, 1)
+    assert not affordable("dense", "float32", 100_000, 10_000, 1_000)

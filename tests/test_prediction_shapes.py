@@ -9,12 +9,14 @@ from harness import DTYPES, layouts
 from scipy import sparse
 from scipy.special import softmax
 
-from shallownet import _forward, _pace
+from shallownet import ShallowNetClassifier, _forward, _pace
 from shallownet._forward import hidden_activations, predict_proba
 from shallownet._pace import Pace
 from shallownet.kernels.activations import TANH
 from shallownet.kernels.loss import OUTPUT_SOFTMAX
 from shallownet.kernels.prediction import FEW, LEAST_FEATURES, MOST_FEATURES, STRIP_BYTES, strip_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # rows, features, units, outputs: with one strip and several, few rows and many, lanes of units and of rows
 SHAPES = [
@@ -152,7 +154,7 @@ def test_nan_in_a_row_is_found_and_stays_there(sizes, n, row, dtype):
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("n", [1, FEW, 100])
 def test_memory_beside_a_large_model(n, form):
-    """Nothing as large as the weights, 80 MB, is made for some rows."""
+    """No array as large as the weights, 80 MB, is made for some rows."""
     model, X = network(100_000, 100, 3, np.float64), rows_of(n, 100_000, np.float64)
     if form == "sparse":
         X = sparse.csr_matrix(np.where(np.abs(X) < 3, 0, X))
@@ -191,3 +193,25 @@ def test_strips(size, units, features):
     assert (strip - 15) * units * size <= STRIP_BYTES or strip <= LEAST_FEATURES  # rounded up to whole lines
     if strip < features:
         assert strip % 16 == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", ["i1", "f4"])
+def test_more_numbers_than_32_bits_count(form, tmp_path):
+    """X is a file with holes, whose last rows lie beyond 2**31 numbers."""
+    n, features = 67_200, 32_000
+    X = np.memmap(tmp_path / "X", form, "w+", shape=(n, features))
+    ends = [0, n // 2, n - 1]
+    X[ends] = np.random.default_rng(0).integers(-9, 9, (3, features))
+    y = np.arange(n) % 2
+    model = ShallowNetClassifier(2, batch_size=20_000, max_iter=1, random_state=0)
+    model.fit(X[:40].astype(np.float32), y[:40])
+    expected = model.predict_proba(np.asarray(X[ends], np.float32))
+    found = model.predict_proba(X)
+    np.testing.assert_array_equal(found[ends], expected)
+    np.testing.assert_array_equal(found[1:2], model.predict_proba(np.zeros((1, features), np.float32)))
+    np.testing.assert_array_equal(found[n - 2], found[1])
+    if form == "f4":  # else scikit-learn's check would make 17 GB of float64 of it
+        model.fit(X, y)
+        assert np.isfinite(model.loss_)
+        assert model.coefs_[0].shape == (features, 2)

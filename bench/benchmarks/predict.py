@@ -6,7 +6,9 @@ import numpy as np
 
 from shallownet._pace import WORTH_LOADING
 
-from .common import clusters, fitted, repeat_for
+from .common import clusters, fitted, repeat_for  # isort: skip: finds the folder of the modules below
+from figures import OURS
+from predict_shapes import data, models
 
 DTYPES = ["float32", "float64"]
 
@@ -29,6 +31,25 @@ class Predict:
 
     def time_predict(self, rows, dtype):
         self.model.predict(self.X)
+
+
+class Shapes:
+    """Models of other sizes than their rows: what a call costs must not grow with the model alone."""
+
+    params = [["dense", "CSR"], [1, 1_000], [100, 100_000], [1, 100], DTYPES]
+    param_names = ["form", "rows", "features", "units", "dtype"]
+
+    def setup(self, form, rows, features, units, dtype):
+        self.model = models(np.dtype(dtype), features, units, threads=2)[OURS]
+        self.X = data(form, np.dtype(dtype), rows, features)
+        repeat_for(2 * WORTH_LOADING if rows > 1 else 0.0, lambda: self.model.predict_proba(self.X))
+        self.model.predict_proba(self.X)
+
+    def time_predict_proba(self, form, rows, features, units, dtype):
+        self.model.predict_proba(self.X)
+
+    def peakmem_predict_proba(self, form, rows, features, units, dtype):
+        self.model.predict_proba(self.X)
 
 
 class Frames:

@@ -16,7 +16,7 @@ from .plan import TILE
 from .randomness import uniform
 from .strip import multiply_last
 
-COLUMNS = 16  # of far columns that are copied together
+COLUMNS = 32  # of far columns that are copied together
 RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
 
 
