@@ -204,7 +204,7 @@ def test_more_numbers_than_32_bits_count(form, tmp_path):
     ends = [0, n // 2, n - 1]
     X[ends] = np.random.default_rng(0).integers(-9, 9, (3, features))
     y = np.arange(n) % 2
-    model = ShallowNetClassifier(2, batch_size=20_000, max_iter=1, random_state=0)
+    model = ShallowNetClassifier(2, batch_size=0.5, max_iter=1, random_state=0)
     model.fit(X[:40].astype(np.float32), y[:40])
     expected = model.predict_proba(np.asarray(X[ends], np.float32))
     found = model.predict_proba(X)

@@ -637,7 +637,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
     def _checked(self, X, fitted):
         """Return X, checked as that of a model of these attributes."""
         model = object.__new__(type(self))  # as a fit in another thread may already know of other features
-        vars(model).update(fitted)
+        model.__dict__.update(fitted)
         model.n_features_in_ = len(fitted["coefs_"][0])
         dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
         return _validated(model, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
