@@ -111,7 +111,7 @@ while not done and time.monotonic() < deadline:
 if not done:
     os.kill(child, 9)
 other.join()
-compiled = len(hidden_activations_serial.stats.cache_misses)
+compiled = len(predict_serial.stats.cache_misses)
 print(json.dumps({"file": shallownet.__file__, "done": bool(done), "compiled": compiled}))
 """
 
