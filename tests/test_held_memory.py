@@ -68,7 +68,7 @@ def test_a_held_file_is_not_closed(tmp_path):
 def test_addresses_are_made_in_one_place(name):
     """So that none is without an owner."""
     used = {node.attr for node in ast.walk(ROOMS[name]) if isinstance(node, ast.Attribute)}
-    assert name in ("kernels.memory", "kernels.prediction") or not used & {
+    assert name == "kernels.memory" or not used & {
         "ctypes",
         "__array_interface__",
         "__array_struct__",
