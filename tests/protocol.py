@@ -1,14 +1,15 @@
 # ruff: noqa: T201
 """The protocol of a team of threads, tried in every order in which two threads can meet, and in many of more.
 
-The functions of ``kernels.epoch`` and ``kernels.team`` run as plain Python (NUMBA_DISABLE_JIT=1), one thread at a time;
-before each atomic operation of one the scheduler may let another go on. All choices are tried, but for those that lead
-to what was met before. Shared memory knows who has read and written each number: two threads that use one, one of them
-to write, without an atomic operation that orders them, are a race. What a call leaves must be what one thread leaves.
+The functions of ``kernels.epoch``, ``kernels.sparse_epoch`` and ``kernels.team`` run as plain Python
+(NUMBA_DISABLE_JIT=1), one thread at a time; before each atomic operation of one the scheduler may let another go on. All
+choices are tried, but for those that lead to what was met before. Shared memory knows who has read and written each
+number: two threads that use one, one of them to write, without an atomic operation that orders them, are a race. What a
+call leaves must be what one thread leaves.
 
     NUMBA_DISABLE_JIT=1 python tests/protocol.py calls          # two threads, all of CALLS
     NUMBA_DISABLE_JIT=1 python tests/protocol.py longer-calls   # and LONGER_CALLS: minutes
-    NUMBA_DISABLE_JIT=1 python tests/protocol.py faults         # with each of FAULTS, which has to be found
+    NUMBA_DISABLE_JIT=1 python tests/protocol.py faults         # with each planted fault, which has to be found
 
 prints how many states were met, or the first error.
 
@@ -21,10 +22,10 @@ import inspect
 import sys
 import threading
 from random import Random
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
-from shallownet.kernels import epoch, team
+from shallownet.kernels import epoch, sparse_epoch, team
 from shallownet.kernels.plan import ASKING, GENERATOR, ORDER, SUMS_GAP, TEAM
 
 SHARES = 2
@@ -38,10 +39,21 @@ class Call(NamedTuple):
     batch: int
     block: int
     end: int
+    room: ModuleType = epoch
 
 
-CALLS = {"epochs": Call(6, 6, 12), "batches": Call(2, 2, 6), "blocks": Call(6, 3, 6)}
-LONGER_CALLS = {"batches of two epochs": Call(2, 2, 8), "blocks of two epochs": Call(6, 3, 12)}
+CALLS = {
+    "epochs": Call(6, 6, 12),
+    "batches": Call(2, 2, 6),
+    "blocks": Call(6, 3, 6),
+    "sparse blocks": Call(6, 3, 6, sparse_epoch),
+}
+LONGER_CALLS = {
+    "batches of two epochs": Call(2, 2, 8),
+    "blocks of two epochs": Call(6, 3, 12),
+    "sparse epochs": Call(6, 6, 12, sparse_epoch),
+    "sparse batches": Call(2, 2, 6, sparse_epoch),
+}
 
 
 class Race(Exception):
@@ -307,11 +319,11 @@ def memory_of(run):
 
 
 def work(thread, threads, memory):
-    """Do one thread's part of a call of ``train``, by the real function."""
+    """Do one thread's part of a call of ``train`` or ``train_sparse``, by the real function."""
     plan = [None] * (1 + max(ORDER, ASKING, GENERATOR, TEAM))
     plan[ORDER], plan[GENERATOR], plan[TEAM] = memory.order, None, memory.team
     call, losses = memory.run.call, Rows(memory=memory)
-    epoch.work(thread, threads, 0, call.end, call.batch, len(WEIGHTS), 0, losses, None, None, plan, None, memory)
+    call.room.work(thread, threads, 0, call.end, call.batch, len(WEIGHTS), 0, losses, None, None, plan, None, memory)
 
 
 class Rows(SimpleNamespace):
@@ -331,9 +343,9 @@ def unpacked(addresses, sizes, plan, settings, memory):
     buffers = dict.fromkeys(names.split(), Shared(memory.run, "none", []))
     buffers |= {"theta": memory.theta, "gradient": memory.gradient, "squares": memory.squares}
     buffers |= {"share_sums": memory.sums, "x": memory.x, "weight": memory.weight, "losses": memory.losses}
-    block = memory.run.call.block
+    block, shares = memory.run.call.block, SHARES if memory.run.call.room is epoch else 1
     plan = SimpleNamespace(
-        solver=None, shares=SHARES, block=block, apart=block, stays=0, gradient_gap=1, units=threads, weighted=True,
+        solver=None, shares=shares, block=block, apart=block, stays=0, gradient_gap=1, units=threads, weighted=True,
         ordered=1, generator=1, asking=1, seen=0,
     )  # fmt: skip
     settings = SimpleNamespace(rate=1, alpha=2, memory=memory)
@@ -371,6 +383,25 @@ def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings
         buffers.squares[part] = 0
 
 
+def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, plan, settings):
+    """Do what ``propagate`` does, for this part of the examples."""
+    theta = sum_of(buffers.theta, 0, plan.units)
+    for t in range(part * count // parts, (part + 1) * count // parts):
+        row = order[position + t]
+        buffers.x[t], buffers.weight[t], buffers.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
+
+
+def sparse_weights(part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings):
+    """Do what ``add_gradient`` and ``update_weights`` do; the first part stands for all features."""
+    for t in range(count):
+        order[position + t]
+    gradient = sum(buffers.x[t] * buffers.weight[t] for t in range(count))
+    if part == 0:
+        buffers.gradient[0] = gradient + (0 if fresh else buffers.gradient[0])
+    if done:
+        update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings)
+
+
 def sum_of(p, first, count):
     return sum(p[i] for i in range(first, first + count))
 
@@ -385,6 +416,8 @@ STANDINS = {
     "add_gradient": add_gradient,
     "update_weights": update_weights,
     "sum_of": sum_of,
+    "sparse_propagate": sparse_propagate,
+    "sparse_weights": sparse_weights,
 }
 
 
@@ -461,20 +494,37 @@ FAULTS = {
     ),
     "each thread notes the loss": ("    if team.claim(crew, threads, ZERO, phase + 1):\n", "    if True:\n"),
 }
+SPARSE_FAULTS = {
+    "each thread adds up the losses": (
+        "        if team.claim(crew, threads, ZERO, phase):\n            n",
+        "        if 1:\n            n",
+    ),
+    "losses are added up before all are known": (
+        "        waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + 1\n",
+        "\n        phase, tasks = phase + 1, tasks + 1\n",
+    ),
+    "a sum is used before it is known": (
+        "        waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + threads\n"
+        "        feat",
+        "\n        phase, tasks = phase + 1, tasks + threads\n        feat",
+    ),
+    "the next block begins before all are done with this": (
+        "        waits += team.wait(crew, threads, tasks)\n        last, begin",
+        "        last, begin",
+    ),
+}
+WORK = {room: inspect.getsource(room.work) for room in (epoch, sparse_epoch)}
 
 
-WORK = inspect.getsource(epoch.work)
+def plant(room, old, new):
+    """Run ``work`` of a module with one text for another from here on."""
+    assert WORK[room].count(old) == 1, old
+    exec(WORK[room].replace(old, new).replace("@kernel\n", ""), vars(room))
 
 
-def plant(old, new):
-    """Run ``work`` with one text for another from here on."""
-    assert WORK.count(old) == 1, old
-    exec(WORK.replace(old, new).replace("@kernel\n", ""), vars(epoch))
-
-
-def first_error(calls):
-    """Return what is found with two threads, None if there is no error."""
-    for call in calls.values():
+def first_error(room):
+    """Return what is found with two threads in the calls of a module, None if there is no error."""
+    for call in [call for call in {**CALLS, **LONGER_CALLS}.values() if call.room is room]:
         try:
             explore(call, 2)
         except (Race, AssertionError) as error:
@@ -484,13 +534,16 @@ def first_error(calls):
 
 def main(what):
     for name, standin in STANDINS.items():
-        assert hasattr(epoch, name), name
-        setattr(epoch, name, standin)
+        rooms = [room for room in (epoch, sparse_epoch) if hasattr(room, name)]
+        assert rooms, name
+        for room in rooms:
+            setattr(room, name, standin)
     team.SHORT_SPINS = 0  # not to wait for others first is the same as to have waited in vain
     if what == "faults":
-        for fault, texts in FAULTS.items():
-            plant(*texts)
-            print(f"{fault}: {first_error(CALLS)!r}", flush=True)
+        for room, faults in ((epoch, FAULTS), (sparse_epoch, SPARSE_FAULTS)):
+            for fault, texts in faults.items():
+                plant(room, *texts)
+                print(f"{fault}: {first_error(room)!r}", flush=True)
         return
     calls = CALLS if what == "calls" else CALLS | LONGER_CALLS
     for name, call in calls.items():

@@ -18,6 +18,7 @@ from scipy import sparse
 
 import shallownet
 from shallownet import ShallowNetClassifier
+from shallownet.kernels.activations import ACTIVATIONS
 
 SECONDS = 60  # that a fit may take
 
@@ -27,10 +28,16 @@ def problem(random):
     n, features = int(random.integers(130, 1500)), int(random.integers(1, 9))
     X, y = random.normal(size=(n, features)), random.integers(0, random.integers(2, 4), n)
     X = X.astype(random.choice(["f4", "f8"]))
-    if random.random() < 0.2:
-        X = sparse.csr_array(X)
+    layout = random.random()
+    if layout < 0.2:
+        X = sparse.csr_array(X * (X > -0.5))
+    elif layout < 0.4:
+        X = np.asfortranarray(X)
+    elif layout < 0.5:
+        X = X[::-1]
     parameters = {
         "hidden_layer_sizes": int(random.integers(1, 20)),
+        "activation": str(random.choice(list(ACTIVATIONS))),
         "batch_size": int(random.choice([20, 128, 256, n])),
         "solver": str(random.choice(["adam", "sgd", "adam", "lbfgs"])),
         "max_iter": int(random.integers(3, 60)),
@@ -49,6 +56,8 @@ def problem(random):
         weights[0] = 1.0
     elif kind == 2:
         parameters["class_weight"] = "balanced"
+    elif random.random() < 0.3:
+        y = random.integers(0, 2, (n, 3))  # labels
     return X, y, weights, parameters
 
 

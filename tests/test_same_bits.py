@@ -10,8 +10,9 @@ from children import kill_family, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shallownet.kernels.epoch import train_parallel, train_sparse_parallel
+from shallownet.kernels.epoch import train_parallel
 from shallownet.kernels.prediction import predict_parallel
+from shallownet.kernels.sparse_epoch import train_sparse_parallel
 
 PARAMETERS = st.fixed_dictionaries(
     {

@@ -6,11 +6,12 @@ import numpy as np
 
 from ._pace import Pace
 from ._workspace import dense_workspace, sparse_workspace
-from .kernels.epoch import train_parallel, train_serial, train_sparse_parallel, train_sparse_serial
+from .kernels.epoch import train_parallel, train_serial
 from .kernels.lanes import REGISTER_BYTES
 from .kernels.memory import Memory, zeros
 from .kernels.panels import layout, pack, unpack
 from .kernels.plan import GENERATOR, ORDER, Buffers, Plan, Settings
+from .kernels.sparse_epoch import train_sparse_parallel, train_sparse_serial
 from .kernels.threads import threads
 
 # the places of what changes from epoch to epoch

@@ -112,6 +112,7 @@ def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_com
     data, indices, indptr = arrays_of(X)
     nonzeros = -np.sort(-np.diff(indptr))[:rows].sum()  # no block has more
     entries, ends = np.zeros(nonzeros, np.int64), np.zeros(sizes.features, np.int64)
+    team = zeros((1 + 2 * n_threads) * LINE, np.int64)
     buffers = {
         "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
@@ -133,7 +134,7 @@ def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_com
         "x_row": memory.address(indptr),
         "x_column": memory.address(indices),
         "asking": 0,
-        "team": 0,
+        "team": memory.address(team),
         "entries": memory.address(entries),
         "ends": memory.address(ends),
     }

@@ -30,7 +30,6 @@ from .lanes import numbers, pointer, pointer_at, pointers, shifted
 from .panels import LAYOUT, Layout
 from .plan import ASKING, BUFFERS, GENERATOR, ORDER, PLAN, SETTINGS, SHARES, SUMS_GAP, TEAM, Buffers, Plan, Settings
 from .shuffling import shuffle
-from .sparse import sparse_propagate, sparse_weights
 from .updates import ADAM
 from .weights import add_gradient, sum_of, update_weights
 
@@ -277,61 +276,6 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         notes[reached] = begin
 
 
-@kernel
-def sparse_examples_phase(part, parts, place, seen, count, fresh, addresses, sizes, plan, settings, like):
-    """Do this part of the tiles of ``count`` examples of sparse X; they share one workspace."""
-    order = pointer_at(plan[ORDER], sizes)
-    buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    sparse_propagate(part, parts, place, seen, count, order, buffers, sizes, plan, settings)
-
-
-@kernel
-def sparse_weights_phase(
-    part, parts, place, count, fresh, done, weight_sum, rate, addresses, sizes, plan, settings, like
-):
-    """Do this part of the weights for sparse X."""
-    order = pointer_at(plan[ORDER], sizes)
-    buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    sparse_weights(part, parts, place, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings)
-
-
-@serial_and_parallel
-def train_sparse(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, settings, like):
-    """Do what ``train`` does, for sparse X; the weights' phase follows each block of examples."""
-    order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
-    buffers, _, names, constants = unpacked(addresses, sizes, plan, settings, like)
-    notes, reached = pointer(losses), 2 * (len(losses) - 1)
-    steps = -(-n // batch)
-    while begin < end:
-        epoch, place = begin // n, begin % n
-        start = place // batch * batch
-        size = min(batch, n - start)
-        count = min(names.block, start + size - place)
-        number = epoch * steps + start // batch
-        fresh, done = place == start, place + count == start + size
-        if place == 0 and names.generator != 0:
-            shuffle(order, n, generator)
-        seen = names.seen + epoch * n
-        for part in prange(threads):
-            sparse_examples_phase(
-                part, threads, place, seen, count, fresh,
-                addresses, sizes, plan, settings, like,
-            )  # fmt: skip
-        add_to_sums(place_of_sums(number, ZERO, names), count, fresh, buffers, names)
-        weight_sum = weight_of_batch(number, size, buffers, names)
-        rate = rate_of_step(step + number + 1 - int(notes[reached + 1]), names, constants)
-        update = done and weight_sum != 0.0
-        for part in prange(threads):
-            sparse_weights_phase(
-                part, threads, place, count, fresh, update, weight_sum, rate,
-                addresses, sizes, plan, settings, like,
-            )  # fmt: skip
-        begin += count
-        note_batch(Batch(number, epoch, size if done else 0), notes, reached, buffers, names, constants)
-    # not by the pointer: Numba's pass for threads drops what an entry stores through one itself
-    losses[len(losses) - 1, 0] = begin
-
-
 @serial_and_parallel
 def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, settings, like):
     """Train on the places begin..end of epochs of n places each, in batches; ``step`` updates were done before.
@@ -349,4 +293,3 @@ def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, s
 
 
 train_serial, train_parallel = train
-train_sparse_serial, train_sparse_parallel = train_sparse
