@@ -2,8 +2,8 @@
 """The protocol of a team of threads, tried in every order in which two threads can meet, and in many of more.
 
 The functions of ``kernels.epoch``, ``kernels.sparse_epoch`` and ``kernels.team`` run as plain Python
-(NUMBA_DISABLE_JIT=1), one thread at a time; before each atomic operation of one the scheduler may let another go on. All
-choices are tried, but for those that lead to what was met before. Shared memory knows who has read and written each
+(NUMBA_DISABLE_JIT=1), one thread at a time; before each atomic operation of one the scheduler may let another go on.
+All choices are tried, but for those that lead to what was met before. Shared memory knows who has read and written each
 number: two threads that use one, one of them to write, without an atomic operation that orders them, are a race. What a
 call leaves must be what one thread leaves.
 
