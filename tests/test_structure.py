@@ -31,6 +31,7 @@ KERNEL_FLOORS = [
     {"head", "rows", "weights"},
     {"sparse"},
     {"prediction", "epoch"},
+    {"sparse_epoch"},
 ]
 FLOORS = [{f"kernels.{room}" for room in floor} for floor in KERNEL_FLOORS] + [
     {"_version", "_sparse_data"},
