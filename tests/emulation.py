@@ -36,6 +36,7 @@ from shallownet.kernels import (
     randomness,
     rows,
     shuffling,
+    sparse_epoch,
     strip,
     team,
     updates,
@@ -341,7 +342,8 @@ STANDINS = {
 
 KERNELS = [
     activations, arithmetic, blocks, coming, direct, elementary, epoch, examples, head, lanes, layers, loss, panels,
-    prediction, randomness, rows, shuffling, sparse_kernels, strip, team, updates, weights,
+    prediction, randomness, rows, shuffling, sparse_epoch, sparse_kernels,
+    strip, team, updates, weights,
 ]  # fmt: skip
 
 
@@ -410,7 +412,7 @@ def variant(wide):
     The threads of a team come one after the other, so that the first does the work in its part of the workspace; in
     one variant it is the last that comes first.
     """
-    epoch.prange = range if wide else lambda threads: reversed(range(threads))
+    epoch.prange = sparse_epoch.prange = range if wide else lambda threads: reversed(range(threads))
     layers.ROWS, layers.COLUMNS, layers.OUTPUT_ROWS = (12, 2, 8) if wide else (6, 1, 4)
     coming.ROWS = layers.ROWS
     prediction.MOST_FEATURES, prediction.LEAST_FEATURES = (512, 48) if wide else (16, 16)
