@@ -93,19 +93,28 @@ class Loop:
         self.itself = self
 
     def __del__(self):
+        begun.set()
         seen.append(called("f4"))
+
+begun = threading.Event()
 
 def disturb():
     Loop()
+    begun.wait(30)  # for the thread that collects it
 """
 
 CALLBACK = """
 def at_collection(phase, info):
     if phase == "stop" and not seen and left <= 0:
         seen.append(None)
+        begun.set()
         seen[0] = called("f4")
 
+begun = threading.Event()
 gc.callbacks.append(at_collection)
+
+def disturb():
+    begun.wait(30)  # for the thread that collects
 """
 
 ERROR = HANDLER.format(action="raise InterruptedError")

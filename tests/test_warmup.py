@@ -84,7 +84,7 @@ def test_after_it_a_process_compiles_nothing(warm, tmp_path):
 def test_it_says_what_it_does_if_asked(warm):
     folder, lines = warm
     assert len(lines) == 4
-    assert lines[0].startswith("float32, dense X: 3 functions compiled and 0 loaded from the cache in ")
+    assert lines[0].startswith("float32, dense X: 2 functions compiled and 0 loaded from the cache in ")
     assert lines[1].startswith("float32, sparse X: ")
     assert lines[2].startswith("with threads: 3 functions compiled and 0 loaded")
     assert lines[3].startswith(f"kept in {folder}")

@@ -95,6 +95,7 @@ class Cache(caching.NullCache):
         self._function = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
         self._name = f"{_STAMP}-{self._function}"
         self._claim: tuple[Folder, str, int] | None = None  # the lock that this process holds while it compiles
+        self._waits = False  # for another process
 
     @property
     def cache_path(self) -> str | None:
@@ -110,7 +111,8 @@ class Cache(caching.NullCache):
         target_context.refresh()
         key = self._name, sig, target_context.codegen().magic_tuple()
         end = time.monotonic() + PATIENCE
-        may_compile = waits = False
+        may_compile = told = False
+        self._waits = True
         while True:
             found = self._loaded(key, target_context)
             if found is not None:
@@ -120,10 +122,16 @@ class Cache(caching.NullCache):
                 return None
             may_compile = self._claimed(self._file_of(key))  # who could before may have saved it since
             if not may_compile:
-                if not waits:
+                if not told:
                     _announce(f"Waiting for another process that compiles {self._function}.")
-                    waits = True
+                    told = True
                 time.sleep(POLL)
+                if not self._waits:
+                    raise InterruptedError(f"The user interrupted the wait for {self._function}.")
+
+    def give_up(self) -> None:
+        """End a wait for another process."""
+        self._waits = False
 
     def _loaded(self, key: Any, target_context: Any) -> Any:
         name = self._file_of(key)

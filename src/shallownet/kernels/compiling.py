@@ -88,7 +88,7 @@ def _undisturbed(compile_entry: Callable, cache: Cache) -> Callable:
         finally:
             cache.release()
 
-    return lambda signature: in_compiler_thread(and_release, signature)
+    return lambda signature: in_compiler_thread(and_release, signature, give_up=cache.give_up)
 
 
 def serial_and_parallel(function: Callable) -> tuple[Callable, Callable]:

@@ -47,6 +47,7 @@ class Job(NamedTuple):
     wanted: int
 
 
+Z2_GAP = np.int64(TILE)  # numbers from one output of a tile to the next
 JOB = len(Job._fields)  # a compile-time length for the kernels' unpacking
 
 
@@ -150,11 +151,11 @@ def finish(row, count, a1, z2, theta, job, slope, out):
     if job.wanted:
         copy_hidden(row, count, a1, gap, job.hidden, out)
     else:
-        output_layer(a1, ZERO, count, gap, theta, sizes.w2, sizes.w2_gap, sizes.panels, sizes.outputs, z2, TILE)
-        probabilities(job.output, z2, TILE, sizes.outputs, theta, sizes.b2, ZERO, count)
+        output_layer(a1, ZERO, count, gap, theta, sizes.w2, sizes.w2_gap, sizes.panels, sizes.outputs, z2, Z2_GAP)
+        probabilities(job.output, z2, Z2_GAP, sizes.outputs, theta, sizes.b2, ZERO, count)
         copy_probabilities(row, count, job.output, z2, sizes.outputs, out)
         for k in range(sizes.outputs):
-            zero = times_zero(z2, k * TILE, count, zero)
+            zero = times_zero(z2, k * Z2_GAP, count, zero)
     return zero
 
 

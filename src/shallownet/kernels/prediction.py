@@ -6,6 +6,7 @@ the call; what the rows have summed up so far waits in ``sums``, from call to ca
 short as a strip. Each sum goes over the features in their order, by whichever way, and so has the same bits.
 """
 
+import numpy as np
 from numba import prange
 
 from .arithmetic import total
@@ -49,7 +50,9 @@ STRIP_BYTES = 512 * 1024  # of W1 in panels, which each thread has for itself
 MOST_FEATURES = 512
 LEAST_FEATURES = 48
 FEW = 8  # rows that are multiplied with W1 as it lies
-NARROW = UNIT  # hidden units that are multiplied with lanes of rows: as lanes of units they would leave most idle
+NARROW = np.int64(
+    UNIT
+)  # hidden units that are multiplied with lanes of rows: as lanes of units they would leave most idle
 FEW_BYTES = 32 * 1024  # of W1 that all of them are multiplied with before the next
 
 
@@ -113,7 +116,7 @@ def add_narrow_strip(first, last, rows, x, w, job, z):
     """
     lanes = lane_count(w)
     multiply(
-        w, ZERO, ONE, UNIT, job.hidden, last - first, x, ZERO, job.strip * lanes, -(-rows // lanes),
+        w, ZERO, ONE, NARROW, job.hidden, last - first, x, ZERO, job.strip * lanes, -(-rows // lanes),
         z, ZERO, UNIT * lanes, SET if first == 0 else ADD,
     )  # fmt: skip
 
@@ -197,7 +200,7 @@ def add_many(part, parts, begin, end, first, last, job, sums, slope, out):
     stop = min(end, begin + units * (part + 1) // parts * TILE)
     whole = layout(job.features, job.hidden, job.outputs, lanes, False)
     sizes, gap, row = head_layout(job, lanes), job.rows * lanes, x_row(job, lanes)
-    head, outputs = head_of(job, out) if last == job.features else (zeros(0, out), zeros(0, out))
+    head, outputs = head_of(job, out) if last == job.features else (zeros(ZERO, out), zeros(ZERO, out))
     narrow = job.hidden <= NARROW
     xs, ws = zeros(TILE * row, out), zeros(whole.panels * lanes * job.strip, out)
     zs = zeros(TILE * lanes, out)
