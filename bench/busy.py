@@ -86,7 +86,7 @@ def busy_processes(count):
 
 def seconds_to_return(run, epochs, threads):
     """Return how long after the end of a load a fit again makes two parallel kernel calls in a row."""
-    from shallownet._pace import Pace
+    from shallownet.training.thread_scheduler import Pace
 
     calls, ended = [], []
     record = Pace.record

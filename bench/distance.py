@@ -13,8 +13,8 @@ from time import perf_counter
 import numba
 import numpy as np
 
-from shallownet.kernels.lanes import keep, pointer
-from shallownet.kernels.team import LINE, fetch, publish
+from shallownet.jit.thread_team import LINE, fetch, publish
+from shallownet.simd.vectors import keep, pointer
 
 TURNS = 2000
 TRIALS = 3

@@ -6,9 +6,9 @@ from time import perf_counter
 import numba
 import numpy as np
 
-from shallownet.kernels.arithmetic import total
-from shallownet.kernels.blocks import add_outer_pair, store_block, zero_block
-from shallownet.kernels.lanes import REGISTER_BYTES, WIDE, keep, lane_count, load, pointer, splat, store
+from shallownet.simd.tiles import add_outer_pair, store_block, zero_block
+from shallownet.simd.vector_ops import total
+from shallownet.simd.vectors import REGISTER_BYTES, WIDE, keep, lane_count, load, pointer, splat, store
 
 PEAK_ROWS = 12 if WIDE else 3  # of each of two blocks: accumulators enough to hide the latency
 TRIALS = 50

@@ -7,12 +7,14 @@ import numpy as np
 from limits import best_seconds
 from peers import initial_weights
 
-from shallownet._network import Network
-from shallownet._order import Order
-from shallownet._training import Training
-from shallownet.kernels import epoch
+from shallownet.kernels import train as epoch
 from shallownet.kernels.activations import ACTIVATIONS
-from shallownet.kernels.examples import (
+from shallownet.kernels.gradient import add_gradient, update_weights
+from shallownet.kernels.losses import OUTPUTS, cross_entropy, probabilities
+from shallownet.kernels.memory import Memory
+from shallownet.kernels.optimizers import ADAM
+from shallownet.kernels.shuffle import shuffle
+from shallownet.kernels.step import (
     ONE,
     activate_units,
     copy_rows,
@@ -20,14 +22,12 @@ from shallownet.kernels.examples import (
     end_of_run,
     hidden_product,
 )
-from shallownet.kernels.lanes import REGISTER_BYTES, pointer_at
-from shallownet.kernels.layers import SCALE, multiply, output_layer
-from shallownet.kernels.loss import OUTPUTS, cross_entropy, probabilities
-from shallownet.kernels.memory import Memory
-from shallownet.kernels.plan import GENERATOR, ORDER, Plan, Settings
-from shallownet.kernels.shuffling import shuffle
-from shallownet.kernels.updates import ADAM
-from shallownet.kernels.weights import add_gradient, update_weights
+from shallownet.kernels.structs import GENERATOR, ORDER, Plan, Settings
+from shallownet.simd.matmul import SCALE, multiply, output_layer
+from shallownet.simd.vectors import REGISTER_BYTES, pointer_at
+from shallownet.training.loop import Training
+from shallownet.training.network import Network
+from shallownet.training.sample_order import Order
 
 # in the order of a step
 PARTS = [

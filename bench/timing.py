@@ -45,7 +45,7 @@ def at_work(run, dtype):
     The copy with threads comes into use only once there has been work for it, else in some rounds only.
     """
     from shallownet import warmup
-    from shallownet._pace import WORTH_LOADING
+    from shallownet.training.thread_scheduler import WORTH_LOADING
 
     warmup(dtypes=[dtype])
     repeat_for(2 * WORTH_LOADING, run)

@@ -13,8 +13,8 @@ import sklearn
 import shallownet
 import shallownet.datasets
 from shallownet import ShallowNetClassifier
-from shallownet._fitting import FITTED
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
+from shallownet.training.fit import FITTED
 
 PUBLIC = [ShallowNetClassifier, LossCurveDisplay, HiddenWeightsDisplay]
 MODULES = [
@@ -23,9 +23,12 @@ MODULES = [
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     if not module.name.endswith("__main__")
 ]
-EXAMPLES = [
-    test for module in MODULES for test in doctest.DocTestFinder(exclude_empty=True).find(module) if test.examples
+FINDER = doctest.DocTestFinder(exclude_empty=True)
+FOUND = [
+    *FINDER.find(ShallowNetClassifier, "shallownet.ShallowNetClassifier", module=False),
+    *(test for module in MODULES for test in FINDER.find(module)),
 ]
+EXAMPLES = [test for test in FOUND if test.examples]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
@@ -40,7 +43,7 @@ def test_an_example_gives_what_it_says(example):
 
 
 def test_the_example_of_a_validation_set_in_a_pipeline_is_among_them():
-    assert [test for test in EXAMPLES if test.name == "shallownet._classifier.ShallowNetClassifier.fit"]
+    assert [test for test in EXAMPLES if test.name == "shallownet.ShallowNetClassifier.fit"]
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)

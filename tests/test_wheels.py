@@ -95,7 +95,7 @@ def test_two_versions_share_a_home(wheels, tmp_path):
     home = {"HOME": str(tmp_path / "home")}
     sites = [Installed(tmp_path / wheel.name).install(wheel) for wheel in wheels]
     for site in sites:
-        (site.folder / "shallownet/kernels/__pycache__").write_text("a file where a folder would have to be")
+        (site.folder / "shallownet/jit/__pycache__").write_text("a file where a folder would have to be")
     first = [site.run(**home) for site in sites]
     assert all(map(compiled_alone, first))
     assert first[0]["result"] != first[1]["result"]
@@ -123,7 +123,7 @@ def test_image_made_by_root_and_used_by_another(wheels, open_folder):
     nobody = 65534
     os.chown(home, nobody, nobody)
     become = f"""
-import os, joblib, numba, sklearn.utils, shallownet, shallownet._network
+import os, joblib, numba, sklearn.utils, shallownet, shallownet.training.network
 os.setgid({nobody})
 os.setuid({nobody})
 """

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import numpy as np
 
-from shallownet._pace import WORTH_LOADING
+from shallownet.training.thread_scheduler import WORTH_LOADING
 
 from .common import clusters, fitted, repeat_for  # isort: skip: finds the folder of the modules below
 from figures import OURS

@@ -9,10 +9,10 @@ Reference: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), for
 
 import math
 
-from .arithmetic import select
-from .compiling import kernel
-from .elementary import erfcx, exp, log1p, logistic, tanh
-from .lanes import lane_count, load, splat, store
+from ..jit.compiling import kernel
+from ..simd.vector_math import erfcx, exp, log1p, logistic, tanh
+from ..simd.vector_ops import select
+from ..simd.vectors import lane_count, load, splat, store
 
 IDENTITY, LOGISTIC, TANH, RELU, LEAKY_RELU, GELU, SILU, SOFTPLUS = range(8)
 

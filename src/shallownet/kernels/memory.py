@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .lanes import REGISTER_BYTES
+from ..simd.vectors import REGISTER_BYTES
 
 
 class Memory:

@@ -7,13 +7,13 @@ no row of another; each row of W1 is updated as soon as its gradient is known, w
 Letters as in ``examples``; e counts nonzeros. ``x`` of the buffers holds the sorted values.
 """
 
-from .blocks import add_products, load_block, store_block
-from .compiling import ONE, ZERO, by_type, kernel
-from .examples import copy_targets, finish_tile, row_of
-from .lanes import lane_count, load, pointer_at, shifted, splat, store
-from .plan import TILE
-from .updates import update
-from .weights import add_output_gradient, update_range
+from ..jit.compiling import ONE, ZERO, by_type, kernel
+from ..simd.tiles import add_products, load_block, store_block
+from ..simd.vectors import lane_count, load, pointer_at, shifted, splat, store
+from .gradient import add_output_gradient, update_range
+from .optimizers import update
+from .step import copy_targets, finish_tile, row_of
+from .structs import TILE
 
 GROUP = 4  # panels whose sums are kept in registers together
 

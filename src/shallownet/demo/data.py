@@ -1,0 +1,138 @@
+"""The data of the main job: a set that comes along, or a CSV file with number and category columns."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import sklearn.datasets
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from ..datasets import DATASETS
+from .csv_files import DataError, Dialect, Table, is_number, listed, read
+
+# A column of names or free text must not become a hundred thousand columns: rarer values share one.
+MOST_CATEGORIES = 100
+
+
+class Data(NamedTuple):
+    """A classification problem, and the transformer that makes its features fit for a network.
+
+    ``image_shape`` is the height and width of the images whose pixels the features are, None if they are none.
+    ``about`` are lines about what became of a file's rows and columns, ``notes`` about what may be wrong with them.
+    """
+
+    name: str
+    X: Any
+    y: np.ndarray
+    preprocessing: Any
+    image_shape: tuple[int, int] | None = None
+    about: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def in_a_plane(self) -> bool:
+        """Whether there are two features, both numbers."""
+        return self.X.shape[1] == 2 and (isinstance(self.X, np.ndarray) or all(map(is_number, self.X.dtypes)))
+
+
+SETS: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
+    "digits": lambda: sklearn.datasets.load_digits(return_X_y=True),
+    "breast_cancer": lambda: sklearn.datasets.load_breast_cancer(return_X_y=True),
+    "iris": lambda: sklearn.datasets.load_iris(return_X_y=True),
+    "wine": lambda: sklearn.datasets.load_wine(return_X_y=True),
+    **DATASETS,
+}
+IMAGE_SHAPES = {"digits": (8, 8)}
+
+
+def load(source: str, target: str | None, dialect: Dialect | None = None) -> Data:
+    """Return the set of that name, or the file at that path with ``target`` as its column of classes."""
+    if source in SETS:
+        if target is not None:
+            raise DataError(f"--target belongs to a file, but {source} is a data set that comes along")
+        X, y = SETS[source]()
+        return Data(source, X, y, StandardScaler(), IMAGE_SHAPES.get(source))
+    if not Path(source).exists():
+        raise DataError(f"no file {source!r}, and no data set of that name: there are {', '.join(SETS)}")
+    table = read(source, dialect or Dialect())
+    columns = table.frame.columns
+    if target is None:
+        raise DataError(f"{source} needs --target, one of its columns: {listed(columns)}")
+    if target not in columns:
+        more = "; --separator says what stands between them" if len(columns) == 1 else ""
+        raise DataError(f"{source} has no column {target!r}; its columns are {listed(columns)}{more}")
+    about = []
+    n_rows, frame = len(table.frame), table.frame.dropna(subset=[target])
+    if len(frame) < n_rows:
+        about.append(f"rows left out, as their {target!r} is empty: {n_rows - len(frame):,} of {n_rows:,}")
+    y = _classes(frame[target], source)
+    X, preprocessing, columns_line = _features(table._replace(frame=frame.drop(columns=target)), source)
+    about.append(columns_line)
+    return Data(Path(source).stem, X, y, preprocessing, about=tuple(about), notes=tuple(table.notes))
+
+
+def _classes(column: Any, path: str) -> np.ndarray:
+    """Return the target column as an array of class labels."""
+    name = column.name
+    if column.empty:
+        raise DataError(f"{path}: the target column {name!r} has empty cells only")
+    if not is_number(column.dtype) and column.dtype != bool:
+        column = column.map(str).astype(object)
+    y = column.to_numpy()
+    if y.dtype.kind == "f" and not np.all(np.isfinite(y) & (np.trunc(y) == y)):
+        raise DataError(f"{path}: the target column {name!r} has continuous numbers, not classes")
+    if column.nunique() == 1:
+        raise DataError(f"{path}: the target column {name!r} has one class only, {y[0]!r}")
+    return y
+
+
+def _features(table: Table, path: str) -> tuple[Any, Any, str]:
+    """Return the feature columns, the transformer that makes numbers of one scale of them, and a line on which is what.
+
+    Columns that nothing can be learned from are left out.
+    """
+    dropped = {name: reason for name in table.frame if (reason := _useless(table.frame[name]))}
+    frame = table.frame.drop(columns=list(dropped))
+    numbers = [name for name in frame if is_number(frame[name].dtype)]
+    categories = [name for name in frame if name not in numbers]
+    reasons = [f"{name} ({reason})" for name, reason in dropped.items()]
+    if frame.shape[1] == 0:
+        left_out = [f"left out: {listed(reasons)}"] if dropped else []
+        message = f"{path} has no column with values beside the target"
+        raise DataError("; ".join([message, *left_out, *table.notes]))
+    for name in numbers:
+        if np.isinf(frame[name]).any():
+            raise DataError(f"{path}: column {name!r} has an infinite number")
+    # one type in each category column, with empty cells left empty: they become a category of their own
+    frame = frame.assign(**{name: frame[name].map(str, na_action="ignore").astype(object) for name in categories})
+    preprocessing = make_column_transformer(
+        (
+            make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
+            numbers,
+        ),
+        (
+            OneHotEncoder(handle_unknown="ignore", max_categories=MOST_CATEGORIES, sparse_output=False),
+            categories,
+        ),
+    )
+    shown = [f"{name} (dates, as days)" if name in table.dates else name for name in numbers]
+    kinds = {"numbers": shown, "categories": categories, "left out": reasons}
+    line = "; ".join(f"{kind}: {listed(names) if names else 'none'}" for kind, names in kinds.items())
+    return frame, preprocessing, f"columns of {line}"
+
+
+def _useless(column: Any) -> str:
+    """Return why nothing can be learned from a column, or an empty text."""
+    if column.isna().all():
+        return "no values"
+    if is_number(column.dtype):
+        if str(column.name).startswith("Unnamed:") and column.is_monotonic_increasing and column.is_unique:
+            return "row numbers"
+        return "one value only" if column.nunique() == 1 else ""
+    if column.nunique(dropna=False) == 1:
+        return "one value only"
+    return "no value twice" if len(column) > 2 and column.nunique() == len(column) else ""

@@ -1,0 +1,222 @@
+"""The main job: train on real data in a pipeline, compare with MLPClassifier, report, and draw."""
+
+# ruff: noqa: T201  (printing is what this room is for)
+
+import sys
+import warnings
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+
+from ..estimators.classifier import ShallowNetClassifier
+from .csv_files import DataError, Dialect
+from .data import Data, load
+from .pictures import save_boundary, save_hidden_weights, save_loss_curves
+from .progress import epoch_bar
+
+NOT_IN_PEER = ("leaky_relu", "gelu", "silu", "softplus")  # the activations that MLPClassifier lacks
+INTERRUPTED = "Training interrupted"  # how the warning of an interrupted fit begins, in both classifiers
+
+
+class JobError(Exception):
+    """Why the job cannot go on, in one line for the user."""
+
+
+@dataclass
+class Fit:
+    """A fitted pipeline and what was measured of it."""
+
+    name: str
+    pipeline: Pipeline
+    warm_up_seconds: float
+    seconds: float
+    accuracy: float
+    converged: bool
+    interrupted: bool
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of each epoch."""
+        return self.pipeline[-1].loss_curve_
+
+
+def run(options: Namespace) -> None:
+    """Do the job that the options describe.
+
+    Raises
+    ------
+    DataError, JobError
+        With a message of one line.
+    """
+    data = load(options.data, options.target, Dialect(options.separator, options.decimal, options.encoding))
+    for note in data.notes:
+        print(f"note: {data.name}: {note}", file=sys.stderr)
+    parts = split(data, options.test_size, options.seed)
+    X_train, X_test, y_train, y_test = parts
+    folder = made_folder(options.pictures) if options.pictures else None
+    print(
+        f"{data.name}: {len(data.y):,} rows ({len(y_train):,} to learn from, {len(y_test):,} held out),"
+        f" features: {data.X.shape[1]:,}, classes: {len(np.unique(data.y)):,}"
+    )
+    for line in data.about:
+        print(line)
+    fits = [fitted("ShallowNetClassifier", classifier(options), data, parts)]
+    print(
+        f"warm-up: {fits[0].warm_up_seconds:.2f} s to compile the network, or to load what an earlier run"
+        " compiled; not part of the fit"
+    )
+    if options.compare:
+        if fits[0].interrupted:
+            print("the fit was interrupted, so there is no comparison with MLPClassifier")
+        elif options.activation in NOT_IN_PEER:
+            print(f"MLPClassifier has no {options.activation}, so there is no comparison")
+        else:
+            fits.append(fitted("MLPClassifier", peer(options, len(y_train)), data, parts))
+    report(fits)
+    if folder:
+        for path in pictures(folder, data, fits, parts):
+            print(f"wrote {path}")
+
+
+def split(data: Data, test_size: float, seed: int) -> list:
+    """Return X_train, X_test, y_train, y_test: every class in both parts, where it has rows enough."""
+    _, counts = np.unique(data.y, return_counts=True)
+    n_test = int(np.ceil(test_size * len(data.y)))
+    enough = counts.min() >= 2 and min(n_test, len(data.y) - n_test) >= len(counts)
+    try:
+        parts = train_test_split(
+            data.X, data.y, test_size=test_size, random_state=seed, stratify=data.y if enough else None
+        )
+    except ValueError as error:
+        raise DataError(f"{data.name} has {len(data.y)} rows, too few for --test-size {test_size}") from error
+    if len(np.unique(parts[2])) < 2:
+        raise DataError(f"{data.name} has too few rows: without those held out, one class is left to learn from")
+    return parts
+
+
+def classifier(options: Namespace) -> ShallowNetClassifier:
+    """Return the network that the options describe."""
+    return ShallowNetClassifier(
+        options.hidden,
+        options.activation,
+        solver=options.solver,
+        alpha=options.alpha,
+        batch_size=options.batch_size,
+        learning_rate_init=options.learning_rate,
+        max_iter=options.max_iter,
+        random_state=options.seed,
+    )
+
+
+def peer(options: Namespace, n_samples: int) -> MLPClassifier:
+    """Return MLPClassifier with the same parameters, in its words."""
+    parameters = classifier(options).get_params()
+    shared = {name: parameters[name] for name in MLPClassifier().get_params() if name in parameters}
+    if options.activation == "sigmoid":
+        shared["activation"] = "logistic"
+    if options.batch_size == "full":
+        shared["batch_size"] = n_samples
+    return MLPClassifier(**shared)
+
+
+def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
+    """Fit a pipeline that ends in the estimator, after a warm-up, and measure it."""
+    X_train, X_test, y_train, y_test = parts
+    pipeline = Pipeline([("preprocessing", data.preprocessing), ("classifier", estimator)])
+    # No loss is good enough for this tolerance, so the warm-up ends after a few epochs; otherwise it is the same
+    # fit and compiles the same code.
+    warm_up = clone(pipeline).set_params(classifier__tol=1e300, classifier__n_iter_no_change=1)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with epoch_bar(f"{name}, warm-up", 2):
+                start = perf_counter()
+                warm_up.fit(X_train, y_train).predict(X_test)
+                warm_up_seconds = perf_counter() - start
+            if interrupted(caught):
+                raise KeyboardInterrupt
+            caught.clear()
+            with epoch_bar(name, estimator.max_iter) as verbose:
+                estimator.set_params(verbose=verbose)
+                # the pipeline's fit in its two halves, so that the clock sees the network alone
+                X_prepared = pipeline[:-1].fit_transform(X_train)
+                start = perf_counter()
+                estimator.fit(X_prepared, y_train)
+                seconds = perf_counter() - start
+            accuracy = pipeline.score(X_test, y_test)
+    except ValueError as error:
+        first_line = str(error).partition("\n")[0]
+        raise JobError(f"{name} cannot be fitted: {first_line}") from error
+    messages = [str(warning.message) for warning in caught if warning.category is not ConvergenceWarning]
+    for message in dict.fromkeys(messages):
+        print(f"note: {name}: {message}", file=sys.stderr)
+    return Fit(
+        name,
+        pipeline,
+        warm_up_seconds,
+        seconds,
+        accuracy,
+        converged=not any(warning.category is ConvergenceWarning for warning in caught),
+        interrupted=interrupted(caught),
+    )
+
+
+def interrupted(caught: list[warnings.WarningMessage]) -> bool:
+    """Return whether one of the warnings says that Ctrl-C ended a fit."""
+    return any(str(warning.message).startswith(INTERRUPTED) for warning in caught)
+
+
+def report(fits: list[Fit]) -> None:
+    """Print what was measured, side by side."""
+    print()
+    print(f"{'':22}{'accuracy':>9}{'epochs':>8}{'last loss':>12}{'fit':>12}")
+    for fit in fits:
+        loss = fit.losses[-1] if fit.losses else np.nan
+        print(f"{fit.name:22}{fit.accuracy:9.4f}{len(fit.losses):8}{loss:12.6f}{fit.seconds:10.3f} s")
+    print()
+    if len(fits) == 2:
+        ours, theirs = fits
+        print(f"{ours.name} was {theirs.seconds / ours.seconds:.1f} times as fast as {theirs.name}")
+        n = min(len(ours.losses), len(theirs.losses))
+        difference = np.max(np.abs(np.divide(ours.losses[:n], theirs.losses[:n]) - 1.0))
+        print(f"largest relative difference of their losses over {n} epochs: {difference:.0e}")
+    if not all(fit.converged for fit in fits):
+        print("the loss was still falling at the last epoch: a larger --max-iter lets it go on")
+
+
+def made_folder(path: str) -> Path:
+    """Return a folder for the pictures, made if need be; early, so that no fit is lost to a bad path."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(f"--pictures: no folder can be made at {path}: {error.strerror}") from error
+    return folder
+
+
+def pictures(folder: Path, data: Data, fits: list[Fit], parts: list) -> list[Path]:
+    """Draw what can be drawn and return the paths of the pictures."""
+    X_train, X_test, y_train, y_test = parts
+    written = []
+    try:
+        if all(fit.losses for fit in fits):
+            written.append(folder / f"{data.name}-loss.png")
+            save_loss_curves(written[-1], data.name, {fit.name: (fit.pipeline, fit.seconds) for fit in fits})
+        if data.image_shape:
+            written.append(folder / f"{data.name}-hidden.png")
+            save_hidden_weights(written[-1], data.name, fits[0].pipeline, data.image_shape)
+        if data.in_a_plane:
+            written.append(folder / f"{data.name}-boundary.png")
+            save_boundary(written[-1], data.name, fits[0].pipeline, X_train, y_train, X_test, y_test)
+    except OSError as error:
+        raise JobError(f"--pictures: {written[-1]} cannot be written: {error.strerror}") from error
+    return written

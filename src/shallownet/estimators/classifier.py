@@ -1,0 +1,675 @@
+"""The scikit-learn face of the network."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
+
+from ..jit.cache import announced
+from ..kernels.activations import ACTIVATIONS
+from ..kernels.losses import OUTPUTS
+from ..training.fit import FITTED, Fit
+from ..training.inference import dtype_of, hidden_activations, predict_proba
+from ..training.sparse_checks import sound
+from ..training.targets import SINGLE, classes_of, exact, labels_of, same_classes
+from ..training.validation_set import has_names, warn_of_names, warn_of_ranges
+from .callbacks import Hooks
+from .parameters import Parameters
+
+FEATURES = "n_features_in_", "feature_names_in_"  # which scikit-learn's check of X sets
+TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
+
+
+class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
+    """A neural network with one hidden layer, trained on the CPU by compiled, parallel kernels.
+
+    A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier` with one hidden layer: the same
+    parameters, the same fitted attributes and, in float64, the same results for the same ``random_state``, many
+    times faster. For an example x (a row of X), with the hidden activation g::
+
+        z1 = W1 x + b1      a1 = g(z1)
+        z2 = W2 a1 + b2     a2 = sigma(z2) for two classes, softmax(z2) for more
+
+    with sigma(z) = 1 / (1 + exp(-z)); for multilabel targets there is one logistic output for each label. The loss of
+    a batch of examples with targets y and weights s is::
+
+        J = sum_i s_i L_i / S + alpha / (2 S) (||W1||^2 + ||W2||^2),    S = sum_i s_i
+        L_i = -sum_k y_ik log a2_ik                                     softmax
+        L_i = -sum_k (y_ik log a2_ik + (1 - y_ik) log(1 - a2_ik))       logistic
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of one int, default=(100,)
+        The number of units in the hidden layer.
+
+    activation : {'identity', 'logistic', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'gelu', 'silu', 'softplus'}, \
+            default='relu'
+        The activation g of the hidden layer, with its derivative:
+
+        - 'identity': g(z) = z, g' = 1. The network is then linear.
+        - 'logistic' or 'sigmoid': g(z) = 1 / (1 + exp(-z)), g' = g (1 - g).
+        - 'tanh': g' = 1 - g**2.
+        - 'relu': g(z) = max(0, z), g' = 0 for z < 0 and 1 for z >= 0 [1]_.
+        - 'leaky_relu': g(z) = z for z >= 0 and ``negative_slope * z`` below, g' accordingly, 1 at 0 [2]_.
+        - 'gelu': g(z) = z F(z) with the normal distribution F, g' = F(z) + z F'(z) [3]_.
+        - 'silu': g(z) = z sigma(z), g' = sigma(z) (1 + z (1 - sigma(z))) [3]_.
+        - 'softplus': g(z) = log(1 + exp(z)), g' = sigma(z) [4]_.
+
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        How a weight w follows its gradient g of J, with the learning rate r:
+
+        - 'sgd': stochastic gradient descent with momentum, v = ``momentum`` v - r g and w = w + v, or for Nesterov's
+          w = w + ``momentum`` v - r g [5]_.
+        - 'adam': m = ``beta_1`` m + (1 - ``beta_1``) g, v = ``beta_2`` v + (1 - ``beta_2``) g^2 and, in step t = 1,
+          2, ..., w = w - r c m / (sqrt(v) + ``epsilon``) with c = sqrt(1 - ``beta_2``^t) / (1 - ``beta_1``^t) [6]_.
+        - 'lbfgs': scipy's L-BFGS-B on the loss of all samples at once, which suits small data [7]_.
+
+    alpha : float, default=0.0001
+        The strength of the L2 penalty on the coefficients, alpha in J; the intercepts have none.
+
+    batch_size : int, float, 'auto' or 'full', default='auto'
+        The examples in a step. 'auto' is ``min(200, n_samples)``, 'full' all samples, a float in (0, 1) that share
+        of them. The memory that training needs beside X does not grow with it.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
+        The schedule of the learning rate; the first three have an effect for ``solver='sgd'`` only:
+
+        - 'constant': ``learning_rate_init`` throughout.
+        - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` in the epoch that begins after t examples.
+        - 'adaptive': divided by 5 each time training has not improved for ``n_iter_no_change`` epochs; the fit
+          stops when it is 1e-6 or less.
+        - 'cosine': ``learning_rate_init * (1 + cos(pi * e / max_iter)) / 2`` in epoch e = 0, 1, ..., for 'sgd' and
+          'adam' [8]_.
+
+    learning_rate_init : float, default=0.001
+        The initial learning rate.
+
+    power_t : float, default=0.5
+        The exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        The most epochs, for 'lbfgs' iterations.
+
+    shuffle : bool, default=True
+        Whether each epoch takes the samples in a new order. All rows of X in one batch are taken as they come, as
+        their gradient is the same in any order.
+
+    random_state : int, RandomState instance or None, default=None
+        The source of the initial weights and of the order of samples. An int gives the same result in each call.
+
+    tol : float, default=1e-4
+        An epoch that improves the best loss (with early stopping the score) by less has not improved it. For
+        'lbfgs' the largest entry of the gradient at which it stops.
+
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, and a line when code is compiled; the logger named ``shallownet``
+        is told that at level INFO in any case.
+
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last fit. With early stopping, a fit in which no epoch is
+        better than the best of all fits so far keeps the weights of its last epoch, as MLPClassifier does.
+
+    momentum : float, default=0.9
+        The momentum of 'sgd', between 0 and 1.
+
+    nesterovs_momentum : bool, default=True
+        Whether the momentum of 'sgd' is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to stop on the score of a validation set instead of the training loss, and to go back to the weights
+        of the best epoch [9]_. The validation set is ``X_val`` of ``fit`` or, if there is none,
+        ``validation_fraction`` of the samples, stratified for two classes. Without effect for
+        'lbfgs'.
+
+    validation_fraction : float, default=0.1
+        The share of the samples that early stopping sets aside.
+
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        The decay of the two moments of 'adam', in [0, 1).
+
+    epsilon : float, default=1e-8
+        The number that keeps the division of 'adam' stable.
+
+    n_iter_no_change : int, default=10
+        The fit stops when the loss has not improved for more epochs than this in a row; ``numpy.inf`` never stops
+        it.
+
+    max_fun : int, default=15000
+        The most evaluations of the loss by 'lbfgs'.
+
+    init : {'glorot_uniform', 'he_normal', 'small_normal', 'zeros'} or pair (coefs, intercepts), \
+            default='glorot_uniform'
+        The initial weights, with fan_in and fan_out the units before and after:
+
+        - 'glorot_uniform': as MLPClassifier, coefficients and intercepts uniform between -b and b, with
+          b = sqrt(6 / (fan_in + fan_out)), for the logistic activation sqrt(2 / (fan_in + fan_out)) [10]_.
+        - 'he_normal': coefficients normal with standard deviation sqrt(2 / fan_in), for ReLU kinds, and intercepts
+          0 [11]_.
+        - 'small_normal': coefficients normal with standard deviation 0.01 and intercepts 0.
+        - 'zeros': shows why the coefficients may not be zero: all hidden units stay the same for ever.
+        - a pair: where to start from, as ``(coefs_, intercepts_)``, of those shapes.
+
+    negative_slope : float, default=0.01
+        The slope of 'leaky_relu' below 0.
+
+    class_weight : dict, 'balanced' or None, default=None
+        The weight of each class, multiplied with ``sample_weight``: 'balanced' is
+        ``n_samples / (n_classes * np.bincount(y))`` [12]_, a class that a dict does not name has weight 1. Not for
+        multilabel targets. It counts in the scores of the samples that early stopping sets aside, not in those of
+        ``X_val``.
+
+    dropout : float, default=0.0
+        The probability that a hidden unit is left out of a training step for an example; the others are scaled up
+        by ``1 / (1 - dropout)``, so that prediction needs no change [13]_. Not for 'lbfgs'.
+
+    label_smoothing : float, default=0.0
+        The share s of each target that is spread over all K classes: (1 - s) y + s / K; K = 2 for a logistic
+        output [14]_.
+
+    scoring : str, callable or None, default=None
+        The score of the validation set: None is accuracy, 'loss' minus the loss, else a scorer of scikit-learn by
+        name or a callable ``scorer(estimator, X, y)``. Weights of the validation set are passed to it as
+        ``sample_weight`` if it takes them.
+
+    n_jobs : int or None, default=None
+        The most threads to use. None and -1 mean all that Numba may use (the environment variable
+        NUMBA_NUM_THREADS) or, where that is not set, no more than OMP_NUM_THREADS, and one in a worker of a pool
+        of processes. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+
+    coefs_ : list of two ndarrays, of shape (n_features, n_hidden) and (n_hidden, n_outputs)
+        The transposes of W1 and W2.
+
+    intercepts_ : list of two ndarrays, of shape (n_hidden,) and (n_outputs,)
+        b1 and b2.
+
+    loss_ : float
+        The loss of the last epoch: the mean over its batches, each measured before its update.
+
+    best_loss_ : float or None
+        The smallest loss of an epoch; None with early stopping. Not for 'lbfgs'.
+
+    loss_curve_ : list of float
+        The loss of each epoch. Not for 'lbfgs'.
+
+    validation_scores_, validation_loss_curve_ : list of float or None
+        The score and the loss of the validation set after each epoch, for 'lbfgs' after each iteration; None
+        without a validation set, for 'lbfgs' missing then.
+
+    best_validation_score_ : float or None
+        The best of ``validation_scores_``; None if none of them is a number.
+
+    best_iter_ : int or None
+        The epoch of the best score, counted from 1; its place in ``validation_scores_``.
+
+    n_iter_ : int
+        The number of epochs, for 'lbfgs' iterations.
+
+    t_ : int
+        The number of examples that the solver has seen.
+
+    n_layers_ : int
+        3: input, hidden layer, output.
+
+    n_outputs_ : int
+        1 for one or two classes, else the number of classes or labels.
+
+    out_activation_ : str
+        'logistic' for one or two classes and for labels, 'softmax' for more classes.
+
+    n_features_in_ : int
+        The number of features.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        The names of the features, if X had names that are all strings.
+
+    Notes
+    -----
+    X of float32 is trained in float32, anything else in float64. Exactly at z = 0 the derivative of ReLU is 1 here
+    and 0 in MLPClassifier; this is the one difference of definition. Results have the same bits on any number of
+    threads.
+
+    scikit-learn's callbacks (``sklearn.callback``) see each epoch after ``set_callbacks``. Its ProgressBar needs rich
+    and, in Jupyter, ipywidgets, without which it shows nothing there.
+
+    References
+    ----------
+    .. [1] V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
+    .. [2] A. L. Maas, A. Y. Hannun and A. Y. Ng, "Rectifier nonlinearities improve neural network acoustic models",
+       2013.
+    .. [3] D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016.
+    .. [4] C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", 2001.
+    .. [5] I. Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+    .. [6] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", 2015.
+    .. [7] R. H. Byrd et al., "A limited memory algorithm for bound constrained optimization", 1995.
+    .. [8] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
+    .. [9] L. Prechelt, "Early stopping - but when?", 1998.
+    .. [10] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+       2010.
+    .. [11] K. He et al., "Delving deep into rectifiers", 2015.
+    .. [12] G. King and L. Zeng, "Logistic regression in rare events data", 2001.
+    .. [13] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+    .. [14] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from shallownet import ShallowNetClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), ShallowNetClassifier(32, max_iter=100, tol=1e-3, random_state=0))
+    >>> bool(model.fit(X_train, y_train).score(X_test, y_test) > 0.95)
+    True
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the network to examples X with labels y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples; float32 is trained in float32, anything else in float64. An array of these in C order is
+            read where it lies, in each epoch: a change meanwhile changes what is learned, and it can't be resized.
+            Whatever needs a conversion is copied, and so are a sparse matrix, labels, weights, and up to 256 MiB in
+            Fortran's order, as a DataFrame hands it over.
+        y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape (n_samples, n_labels)
+            The class labels, of any kind that can be sorted, or an indicator matrix of several labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weight of each example in the loss; None is 1 each.
+        X_val, y_val : as X and y, default=None
+            A validation set, scored after each epoch. A Pipeline passes it on as it is, not transformed like X,
+            unless it is told to as in the example below.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            The weight of each example in the scores of the validation set.
+
+        Returns
+        -------
+        self : ShallowNetClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid (NaN or infinity in X, continuous y, negative weights or none
+            above 0), or if the solver diverges to weights that are not finite. A classifier that was fitted before
+            then stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training still improved after ``max_iter``, or a loss or validation score was NaN.
+        UserWarning
+            If X_val has feature names and X has none, or lies far outside the range of X in many features: it
+            probably lacks a transformation. If the user interrupts training (Ctrl-C): the classifier keeps what was
+            trained so far, and the warning says if that is less than an epoch (``n_iter_`` is 0) or nothing.
+
+        Examples
+        --------
+        A validation set in a Pipeline, transformed like X before it is scored:
+
+        >>> import sklearn
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.model_selection import train_test_split
+        >>> from sklearn.pipeline import Pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from shallownet import ShallowNetClassifier
+        >>> sklearn.set_config(enable_metadata_routing=True)
+        >>> X, X_val, y, y_val = train_test_split(*load_digits(return_X_y=True), random_state=0)
+        >>> network = ShallowNetClassifier(early_stopping=True, random_state=0)
+        >>> network = network.set_fit_request(X_val=True, y_val=True)
+        >>> model = Pipeline([("scale", StandardScaler()), ("network", network)], transform_input=["X_val"])
+        >>> model = model.fit(X, y, X_val=X_val, y_val=y_val)
+        >>> model["network"].best_validation_score_ == model.score(X_val, y_val) > 0.95
+        True
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(lambda self: self._check_stochastic())
+    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go on training with one epoch over the examples.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that may come; needed in the first call, may be left out later.
+
+        Returns
+        -------
+        self : ShallowNetClassifier
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``, and if y has a class that is not among ``classes``, or early_stopping is set.
+        """
+        return self._fit(X, y, sample_weight, (None, None, None), incremental=True, classes=classes)
+
+    def _check_stochastic(self):
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
+    def _fit(self, X, y, sample_weight, held_out, incremental=False, classes=None):
+        watched = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
+        # What a fit reads and notes on its way belongs to it alone, whatever other threads do with the estimator
+        # meanwhile; but callbacks are to see the estimator itself.
+        model = self if watched else self._shallow_copy()
+        before = vars(self).copy()
+        try:
+            fit, first, data = model._prepared(X, y, sample_weight, held_out, incremental, classes)
+            hooks = None
+            if watched:
+                context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
+                hooks = Hooks(self, context, *data) if hasattr(self, "_skl_callbacks") else None
+            with announced(self.verbose):
+                attributes = fit.run(first, hooks and hooks.after_epoch)
+            attributes |= {name: vars(model)[name] for name in FEATURES if name in vars(model)}
+            # in one step, so that nothing that is raised here leaves half of it, and no other thread finds half of it
+            others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + FEATURES}
+            self.__dict__ = others | attributes
+            if hooks:
+                hooks.end(attributes)
+        except BaseException:
+            if watched:
+                self._become(before)
+            raise
+        return self
+
+    def _shallow_copy(self):
+        copied = object.__new__(type(self))
+        copied.__dict__ = vars(self).copy()
+        return copied
+
+    def _prepared(self, X, y, sample_weight, held_out, incremental, classes):
+        """Check everything; return the fit that is to be run, whether it begins anew, and the data for callbacks."""
+        self._n_hidden()  # raises before anything is done
+        self._check_combinations(incremental)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = sound(X), sound(exact(y), "y")
+        if incremental:
+            classes = self._classes_of_first_call(y, classes)
+        X, y = _validated(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=first,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        classes, kind = self._classes_and_kind(y, first, incremental, classes)
+        held_out = self._checked_validation(held_out, X)
+        return Fit(self, X, y, sample_weight, classes, kind, held_out, incremental), first, (X, y, sample_weight)
+
+    def _become(self, before):
+        """Be what it was before, but for what the callbacks still need to end."""
+        for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            if name in vars(self):
+                before[name] = vars(self)[name]
+        self.__dict__ = before
+
+    def _check_combinations(self, incremental):
+        """Refuse parameters that have no meaning together."""
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which sees only a part of the samples."
+                " Compute the weights with sklearn.utils.compute_class_weight and pass them as a dict."
+            )
+        if self.solver == "lbfgs" and self.dropout > 0:
+            raise ValueError(
+                f"dropout={self.dropout} must be 0 for solver='lbfgs', which needs the same loss in each evaluation."
+            )
+
+    def _classes_of_first_call(self, y, classes):
+        """Return the classes that partial_fit is to know, None where they are known already."""
+        classes = exact(classes)
+        known = getattr(self, "classes_", None)
+        try:
+            first = _check_partial_fit_first_call(self, classes)
+        finally:
+            if known is None:
+                self.__dict__.pop("classes_", None)  # set by the check; a fit that fails must not leave it
+        if not first:
+            return None
+        if type_of_target(y, input_name="y").startswith("multilabel"):
+            return None
+        classes = unique_labels(classes)
+        if not len(classes):
+            raise ValueError("classes must name at least one class, got [].")
+        return classes
+
+    def _classes_and_kind(self, y, first, incremental, classes):
+        if classes is not None:
+            return classes, SINGLE
+        if not first:
+            if self.warm_start and not incremental:
+                found = classes_of(y)[0]
+                if not same_classes(found, self.classes_):
+                    raise ValueError(
+                        "warm_start can only be used where `y` has the same classes as in the previous call to fit."
+                        f" Previously got {self.classes_}, `y` has {found}"
+                    )
+            return self.classes_, self._label_kind
+        return classes_of(y)
+
+    def _checked_validation(self, held_out, X_train):
+        """Return a checked validation set, or None if the user gave none."""
+        X, y, sample_weight = held_out
+        options = {"accept_sparse": ["csr", "csc"], "dtype": X_train.dtype}
+        if X is None and y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight_val is provided, but X_val and y_val were not provided.")
+            return None
+        if X is None or y is None:
+            given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
+            raise ValueError(f"{given} is provided, but {missing} was not provided.")
+        named = has_names(X) and not hasattr(self, "feature_names_in_")
+        if named:
+            # through an estimator of no account to an array without names: scikit-learn would warn of those of "X"
+            X = _validated(BaseEstimator(), X, **options)
+        X, y = _validated(self, sound(X, "X_val"), sound(exact(y), "y_val"), multi_output=True, reset=False, **options)
+        check_consistent_length(X, y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        if named:
+            warn_of_names()
+        else:
+            warn_of_ranges(X_train, X)
+        return X, y, sample_weight
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_`` and in the dtype of the fit. For multilabel targets the probability of each
+            label, of shape (n_samples, n_labels).
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid, has another number of features than in the fit, or has values so large that a sum
+            within the network is no number.
+        """
+        return self._predict_proba(X, self._fitted())
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            The natural logarithm of ``predict_proba(X)``.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid or has another number of features than in the fit.
+        """
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    def predict(self, X):
+        """Return the most probable class of each example, or for multilabel targets the labels above one half.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), or indicator matrix of shape (n_samples, n_labels)
+            From ``classes_``; the matrix is sparse if y was.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid or has another number of features than in the fit.
+        """
+        fitted = self._fitted()
+        return labels_of(self._predict_proba(X, fitted), fitted["classes_"], fitted["_label_kind"])
+
+    def hidden_activations(self, X):
+        """Return the output of the hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_hidden)
+            g(X W1^T + b1), in the dtype of the fit.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid, has another number of features than in the fit, or has values so large that an
+            activation is not finite.
+        """
+        fitted = self._fitted()
+        activations = hidden_activations(
+            self._checked(X, fitted),
+            fitted["coefs_"],
+            fitted["intercepts_"],
+            ACTIVATIONS[fitted["_activation"]],
+            fitted["_activation_slope"],
+            fitted["n_jobs"],
+        )
+        if not get_config()["assume_finite"] and not (
+            np.isfinite(activations.min()) and np.isfinite(activations.max())
+        ):
+            raise ValueError(TOO_LARGE)
+        return activations
+
+    def _fitted(self):
+        """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""
+        fitted = vars(self)
+        if "coefs_" not in fitted:
+            check_is_fitted(self)
+        return fitted
+
+    def _predict_proba(self, X, fitted):
+        """Return the probabilities by a model of these attributes."""
+        plain = self._is_plain(X, fitted)
+        probabilities, finite = predict_proba(
+            X if plain else self._checked(X, fitted),
+            fitted["coefs_"],
+            fitted["intercepts_"],
+            ACTIVATIONS[fitted["_activation"]],
+            OUTPUTS[fitted["out_activation_"]],
+            fitted["_activation_slope"],
+            fitted["n_jobs"],
+        )
+        if not finite and not get_config()["assume_finite"]:
+            if plain:
+                self._checked(X, fitted)  # says so if X is not
+            raise ValueError(TOO_LARGE)
+        return probabilities
+
+    def _checked(self, X, fitted):
+        """Return X, checked as that of a model of these attributes."""
+        model = object.__new__(type(self))  # as a fit in another thread may already know of other features
+        model.__dict__.update(fitted)
+        model.n_features_in_ = len(fitted["coefs_"][0])
+        dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
+        return _validated(model, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+
+    def _is_plain(self, X, fitted):
+        """Return whether X is an array of real numbers and as many features as there were in the fit.
+
+        All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
+        scikit-learn's checks take longer than the prediction of a row.
+        """
+        return (
+            type(X) in (np.ndarray, np.memmap)
+            and "feature_names_in_" not in fitted
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == len(fitted["coefs_"][0])
+            and X.dtype.kind in "fiub"
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+ShallowNetClassifier.__module__ = "shallownet"  # the name by which models are saved: no file's place is part of it
+
+
+def _validated(estimator, *data, **options):
+    """Return the data as arrays; whole numbers beyond the floats are no other error than infinity."""
+    try:
+        return validate_data(estimator, *data, **options)
+    except OverflowError as error:
+        raise ValueError(f"Input contains a value too large for a float: {error}.") from error

@@ -1,0 +1,221 @@
+"""The parameters of the classifier: their names, what is allowed, and what they mean to the kernels."""
+
+import math
+import warnings
+from inspect import signature
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions, validate_parameter_constraints
+
+from ..kernels.activations import ACTIVATIONS, LEAKY_RELU
+from ..kernels.optimizers import ADAM, GRADIENT, NESTEROV, SGD
+from ..kernels.structs import Settings
+from ..training.initialization import INITS
+from .persistence import restored, stamped
+
+
+def _is_of_floats(constraint):
+    return isinstance(constraint, Interval) and constraint.type is Real
+
+
+def _as_float(number):
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+class Parameters(BaseEstimator):
+    """The constructor of ShallowNetClassifier, whose docstring describes each parameter."""
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto", "full"}),
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions(set(INITS)), tuple, list],
+        "negative_slope": [Interval(Real, 0, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "scoring": [StrOptions({"loss"} | set(get_scorer_names())), callable, None],
+        "n_jobs": [
+            None,
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+        ],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        init="glorot_uniform",
+        negative_slope=0.01,
+        class_weight=None,
+        dropout=0.0,
+        label_smoothing=0.0,
+        scoring=None,
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.init = init
+        self.negative_slope = negative_slope
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        constructor = signature(type(self).__init__).parameters
+        defaults = {name: constructor[name].default for name in self._get_param_names()}
+        self.__dict__.update(restored(state, defaults, type(self).__name__))
+
+    def _validate_params(self):
+        """Check the parameters as they are, then as the floats that they are used as.
+
+        A whole number or a long double may lie within its bounds and yet round to a float outside.
+        """
+        super()._validate_params()
+        rounded = {
+            name: _as_float(value)
+            for name, allowed in self._parameter_constraints.items()
+            if type(value := getattr(self, name)) is not float and any(map(_is_of_floats, allowed))
+        }
+        validate_parameter_constraints(self._parameter_constraints, rounded, type(self).__name__)
+
+    def _n_hidden(self):
+        sizes = self.hidden_layer_sizes
+        sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
+        if len(sizes) != 1:
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; ShallowNetClassifier"
+                " has exactly one. Use sklearn.neural_network.MLPClassifier for another number of layers."
+            )
+        if not isinstance(sizes[0], Integral):
+            raise ValueError(
+                f"hidden_layer_sizes must be an int or a sequence of one int, got {self.hidden_layer_sizes!r}."
+            )
+        if sizes[0] < 1:
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        if int(sizes[0]) > np.iinfo(np.intp).max:
+            raise ValueError(f"hidden_layer_sizes has more units than any array can hold, got {sizes}.")
+        return int(sizes[0])
+
+    def _checked_batch_size(self, n_samples):
+        size = self.batch_size
+        if self.solver == "lbfgs" or size == "full":
+            return n_samples
+        if size == "auto":
+            return min(200, n_samples)
+        if not isinstance(size, Integral):
+            return max(1, int(size * n_samples))
+        if size > n_samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=7,
+            )
+        return int(min(size, n_samples))
+
+    def _solver_code(self):
+        if self.solver == "sgd":
+            return NESTEROV if self.nesterovs_momentum else SGD
+        return ADAM if self.solver == "adam" else GRADIENT
+
+    def _slope(self):
+        return float(self.negative_slope) if ACTIVATIONS[self.activation] == LEAKY_RELU else 0.0
+
+    def _schedule(self):
+        """Return the schedule in force: those of MLPClassifier are for SGD only, as there."""
+        return self.learning_rate if self.solver == "sgd" or self.learning_rate == "cosine" else "constant"
+
+    def _settings(self, dtype):
+        return Settings(
+            slope=self._slope(),
+            alpha=float(self.alpha),
+            rate=float(self.learning_rate_init),
+            decay_1=float(self.momentum if self.solver == "sgd" else self.beta_1),
+            decay_2=float(self.beta_2),
+            epsilon=float(self.epsilon),
+            clip=float(np.finfo(dtype).eps),
+            dropout=float(self.dropout),
+            smoothing=float(self.label_smoothing),
+        )
+
+
+# Python names the class in its error about a parameter that there is not.
+Parameters.__init__.__qualname__ = "ShallowNetClassifier.__init__"

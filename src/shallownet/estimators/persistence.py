@@ -1,0 +1,52 @@
+"""What a saved model says of its attributes' layout, and how it is read again.
+
+The layout is a number of its own: it grows when an attribute gets another name or meaning, however the package is
+numbered. A parameter of the constructor that a file does not know gets its default, which means what was done
+before there was the parameter.
+"""
+
+import warnings
+
+from sklearn.exceptions import InconsistentVersionWarning
+
+from .._version import __version__
+
+LAYOUT = 1
+UPGRADES: dict = {}  # from a layout to the next: functions that change a state in place
+_LAYOUT, _VERSION = "_shallownet_layout", "_shallownet_version"
+
+
+def stamped(state):
+    """Return the state of an estimator with the layout and the version that it is written by."""
+    return {**state, _LAYOUT: LAYOUT, _VERSION: __version__}
+
+
+def restored(state, defaults, name):
+    """Return the state of an estimator from that of a file, which may be older.
+
+    Parameters
+    ----------
+    state : dict
+        What ``stamped`` returned; files from before there was a layout have none.
+    defaults : dict
+        The parameters and their defaults.
+    name : str
+        The estimator's class, for the warning.
+
+    Warns
+    -----
+    InconsistentVersionWarning
+        If the file's layout is newer than this package.
+    """
+    state = {**defaults, **state}
+    layout, version = state.pop(_LAYOUT, 1), state.pop(_VERSION, __version__)
+    if layout > LAYOUT:
+        warnings.warn(
+            InconsistentVersionWarning(
+                estimator_name=name, current_sklearn_version=__version__, original_sklearn_version=version
+            ),
+            stacklevel=3,
+        )
+    for older in range(layout, LAYOUT):
+        UPGRADES[older](state)
+    return state

@@ -1,0 +1,89 @@
+"""Compiling ahead: for the image of a container, or before the first request."""
+
+from time import perf_counter
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..jit.cache import places
+from ..jit.compiling import ENTRIES, PARALLEL
+from ..jit.threads import startable
+from .classifier import ShallowNetClassifier
+
+
+def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbose=False):
+    """Compile ahead what fit and predict use, and keep it in the cache on disk.
+
+    Afterwards neither this process nor a later one with the same cache compiles anything, whatever the parameters,
+    shapes and number of classes. The code is for the kind of processor that compiled it.
+
+    Parameters
+    ----------
+    dtypes : sequence of {'float32', 'float64'}, default=('float32', 'float64')
+        The dtypes of X to come; anything but float32 is trained in float64.
+    sparse : bool, default=False
+        Whether sparse X will come, too.
+    parallel : bool, default=True
+        Whether to compile the copies that use threads. This starts Numba's threads in this process, and processes
+        that are forked from it afterwards will use none; so call it in a process of its own, or in each worker.
+    verbose : bool, default=False
+        Whether to print what was compiled, what was in the cache already, and where it is kept.
+
+    Raises
+    ------
+    ValueError
+        If a dtype is neither float32 nor float64.
+    """
+    dtypes = [np.dtype(dtype) for dtype in dtypes]
+    for dtype in dtypes:
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtypes must be among 'float32' and 'float64', got {dtype.name!r}.")
+    for dtype in dtypes:
+        for kind in ["dense", "sparse"] if sparse else ["dense"]:
+            _report(verbose, f"{dtype.name}, {kind} X", _use_all, dtype, kind == "sparse")
+    if parallel and startable():
+        _report(verbose, "with threads", _compile_parallel)
+    if verbose:
+        _, folder = places()
+        print(f"kept in {folder.path}" if folder else "not kept: no folder can be written")  # noqa: T201
+
+
+warmup.__module__ = "shallownet"
+
+
+def _use_all(dtype, sparse):
+    """Call every method that calls kernels, on data that is as small as can be."""
+    X, y = np.eye(2, dtype=dtype), [0, 1]
+    X = csr_array(X) if sparse else X
+    model = ShallowNetClassifier(1, random_state=0, n_jobs=1)
+    for _ in range(2):  # the second goes on with the solver's state
+        model.partial_fit(X, y, classes=y)
+    model.predict_proba(X)
+    model.hidden_activations(X)
+
+
+def _compile_parallel():
+    for serial, parallel in PARALLEL:
+        for signature in serial.signatures:
+            parallel.compile(signature)
+
+
+def _report(verbose, what, do, *arguments):
+    """Do something and print, if asked, what it compiled and loaded."""
+    before, start = _counts(), perf_counter()
+    do(*arguments)
+    if verbose:
+        compiled, loaded = _counts() - before
+        print(  # noqa: T201
+            f"{what}: {compiled} functions compiled and {loaded} loaded from the cache"
+            f" in {perf_counter() - start:.1f} s",
+            flush=True,
+        )
+
+
+def _counts():
+    """Return how many signatures of all entries this process has compiled, and how many it has loaded."""
+    statistics = [entry.stats for entry in ENTRIES]
+    return np.array(
+        [sum(sum(getattr(s, name).values()) for s in statistics) for name in ("cache_misses", "cache_hits")]
+    )

@@ -1,0 +1,1 @@
+"""How functions are compiled, linked and cached, and the threads that run them."""

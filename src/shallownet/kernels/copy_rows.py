@@ -1,0 +1,57 @@
+"""Blocks of rows of X, copied whatever their strides so that each cache line is read once.
+
+Where the numbers of a row do not follow each other but those of a column do, a square of as many rows and columns as
+there are lanes is turned around in registers.
+"""
+
+from ..jit.compiling import kernel
+from ..simd.tiles import read_block, store_block, transposed
+from ..simd.vectors import REGISTER_BYTES, lane_count, read, read_lanes, store
+from .step import COLUMNS, copy_row, far_apart
+
+
+@kernel
+def copy_block(address, row_stride, column_stride, rows, features, x, row):
+    """Copy the first numbers of rows of X, from an address on, to x, whose rows are ``row`` apart.
+
+    Behind the numbers of a row up to a register may be overwritten. OUT x.
+    """
+    lanes = lane_count(x)
+    size = REGISTER_BYTES // lanes
+    if row_stride == size and column_stride != size and rows >= lanes:
+        for f in range(0, features, lanes):
+            for t in range(0, rows, lanes):
+                first = min(t, rows - lanes)  # the last lanes end with the column
+                source = address + f * column_stride + first * size
+                lines = read_block(source, column_stride, min(lanes, features - f) - 1, x)
+                store_block(x, first * row + f, row, transposed(lines))
+        return
+    columns = COLUMNS if far_apart(row_stride, column_stride, size) else features
+    for f in range(0, features, columns):
+        for t in range(rows):
+            source = address + t * row_stride + f * column_stride
+            copy_row(source, column_stride, size, x, t * row + f, min(columns, features - f))
+
+
+@kernel
+def copy_transposed(address, row_stride, column_stride, rows, features, x, gap):
+    """Copy the first numbers of rows of X, from an address on, to x as [f][lanes of rows], ``gap`` apart. OUT x."""
+    lanes = lane_count(x)
+    size = REGISTER_BYTES // lanes
+    done = rows // lanes * lanes if row_stride == size else 0
+    if done:
+        for f in range(features):
+            source = address + f * column_stride
+            for t in range(0, done, lanes):
+                store(x, t // lanes * gap + f * lanes, read_lanes(source + t * size, x))
+    for t in range(done, rows, lanes):
+        count, place, source = min(lanes, rows - t), t // lanes * gap, address + t * row_stride
+        if column_stride == size and features >= lanes:
+            for f in range(0, features, lanes):
+                first = min(f, features - lanes)
+                lines = read_block(source + first * size, row_stride, count - 1, x)
+                store_block(x, place + first * lanes, lanes, transposed(lines))
+        else:
+            for i in range(count):
+                for f in range(features):
+                    x[place + f * lanes + i] = read(source + i * row_stride + f * column_stride, x)

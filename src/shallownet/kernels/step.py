@@ -1,0 +1,214 @@
+"""Forward and backward propagation on tiles of examples: copy rows, hidden layer, output, loss, dz2, dz1.
+
+Letters: x rows of the batch with a 1 appended, a1 and d1 the hidden activations and their derivatives (d1 then
+holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feature, k an output, j a panel.
+"""
+
+from ..jit.compiling import ONE, ZERO, kernel, plain
+from ..simd.matmul import ROWS, SCALE, SET, multiply, output_layer
+from ..simd.prefetch import multiply_asking
+from ..simd.tail_panel import multiply_last
+from ..simd.vector_ops import select
+from ..simd.vectors import REGISTER_BYTES, WIDE, copy_few, lane_count, load, read, read_lanes, shifted, splat, store
+from .activations import activate
+from .losses import cross_entropy, probabilities
+from .random_numbers import uniform
+from .structs import TILE
+from .weight_layout import round_up
+
+COLUMNS = 32  # of far columns that are copied together
+RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
+
+
+@kernel
+def row_of(order, ordered, position):
+    """Return the row of X that stands at a place of the order."""
+    return order[position] if ordered else position
+
+
+@kernel
+def copy_row(source, column_stride, size, x, place, features):
+    """Copy one row of numbers of ``size`` bytes from an address to x[place:]. OUT x."""
+    lanes = lane_count(x)
+    if column_stride == size and features >= lanes:
+        for f in range(0, features - lanes, lanes):
+            store(x, place + f, read_lanes(source + f * size, x))
+        # the last lanes end with the row, so they may overlap those before
+        store(x, place + features - lanes, read_lanes(source + (features - lanes) * size, x))
+    elif column_stride == size and WIDE:
+        copy_few(source, x, place, features)
+    else:
+        for f in range(features):
+            x[place + f] = read(source + f * column_stride, x)
+
+
+@kernel
+def copy_rows(position, start, stop, order, buffers, sizes, plan):
+    """Copy the rows of X at places position + start.. of the order to start.. of the workspace. OUT x."""
+    size = REGISTER_BYTES // lane_count(buffers.x)
+    # rows whose numbers are far apart are copied a few columns at a time, of which the caches hold all rows
+    columns = COLUMNS if far_apart(plan.x_row, plan.x_column, size) else sizes.features
+    for f in range(0, sizes.features, columns):
+        for t in range(start, stop):
+            source = plan.x_address + row_of(order, plan.ordered, position + t) * plan.x_row + f * plan.x_column
+            count = min(columns, sizes.features - f)
+            copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows + f, count)
+
+
+@plain
+def far_apart(row_stride, column_stride, size):
+    """Return whether a number of ``size`` bytes is nearer to that of the next row than to that of the next column."""
+    return column_stride != size and abs(row_stride) < abs(column_stride)
+
+
+@kernel
+def copy_numbers(source, stride, position, start, stop, order, ordered, out):
+    """Copy one number of each row at places position + start.. of the order to out[start:]; OUT out.
+
+    That of row i is source[i * stride].
+    """
+    if ordered:  # asked once, as the loop is over in a moment
+        for t in range(start, stop):
+            out[t] = source[order[position + t] * stride]
+    else:
+        for t in range(start, stop):
+            out[t] = source[(position + t) * stride]
+
+
+@kernel
+def copy_targets(position, start, stop, order, buffers, plan):
+    """Copy targets and weights of the same examples; what only fills up the tile weighs 0. OUT y, weight."""
+    lanes = lane_count(buffers.weight)
+    for i in range(plan.targets):
+        copy_numbers(
+            shifted(buffers.targets, i), plan.targets, position, start, stop, order, plan.ordered,
+            shifted(buffers.y, i * plan.rows),
+        )  # fmt: skip
+    end = start + round_up(stop - start, TILE)
+    for t in range(start, end, lanes):
+        store(buffers.weight, t, splat(buffers.weight, 1.0))
+    if plan.weighted:
+        copy_numbers(buffers.weights, ONE, position, start, stop, order, plan.ordered, buffers.weight)
+    for t in range(stop, end):
+        buffers.weight[t] = 0.0
+
+
+@kernel
+def drop_units(first, start, stop, buffers, sizes, plan, dropout):
+    """Leave out hidden units of the examples start..stop, and scale the others up by as much. INOUT a1, d1.
+
+    The random number of a unit depends on ``first``, how many examples the solver has seen before, and on the unit.
+
+    Reference: N. Srivastava et al., "Dropout" (2014), in its inverted form.
+    """
+    lanes = lane_count(buffers.a1)
+    scale = 1.0 / (1.0 - dropout)
+    for j in range(sizes.panels):
+        for t in range(start, stop):
+            counter = ((first + t) * sizes.panels + j) * lanes
+            dropped = uniform(buffers.a1, plan.key, counter) < dropout
+            factor = select(dropped, splat(buffers.a1, 0.0), scale)
+            place = (j * plan.rows + t) * lanes
+            store(buffers.a1, place, load(buffers.a1, place) * factor)
+            store(buffers.d1, place, load(buffers.d1, place) * factor)
+
+
+@kernel
+def hidden_product(start, stop, buffers, sizes, plan):
+    """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
+    lanes = lane_count(buffers.theta)
+    multiply(
+        buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
+        buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
+        buffers.a1, start * lanes, plan.rows * lanes, SET,
+    )  # fmt: skip
+    if sizes.shared > 1:
+        multiply_last(start, stop, buffers, sizes, plan)
+
+
+@kernel
+def activate_units(start, stop, buffers, sizes, plan, slope):
+    """Compute activations and derivatives of the examples start..stop from their z1. INOUT a1; OUT d1."""
+    lanes = lane_count(buffers.theta)
+    gap = plan.rows * lanes
+    for j in range(sizes.panels):
+        first = j * gap + start * lanes
+        last = j * gap + stop * lanes
+        activate(plan.activation, slope, buffers.a1, buffers.d1, first, last)
+        if j == sizes.panels - 1 and sizes.hidden % lanes:
+            # units that do not exist: g(0) may differ from 0
+            living = load(buffers.living, 0)
+            for i in range(first, last, lanes):
+                store(buffers.a1, i, load(buffers.a1, i) * living)
+
+
+@kernel
+def output_probabilities(start, stop, buffers, sizes, plan):
+    """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
+    lanes = lane_count(buffers.theta)
+    output_layer(
+        buffers.a1, start, stop, plan.rows * lanes,
+        buffers.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+        sizes.outputs, buffers.z2, plan.rows,
+    )  # fmt: skip
+    probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
+
+
+@plain
+def end_of_run(start, count):
+    """Return where the run of tiles that begins at ``start`` ends; the last one takes a short rest of ``count`` in."""
+    return count if count - start <= RUN + ROWS else start + RUN
+
+
+@kernel
+def propagate(position, seen, count, copied, begin, end, order, asking, buffers, sizes, plan, settings):
+    """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order.
+
+    ``seen`` is the number of examples in the epochs before; ``copied`` says that these are in the workspace. Behind
+    them the thread turns to the places begin..end, none of them if rows are not asked for.
+    """
+    lanes = lane_count(buffers.theta)
+    start = ZERO
+    while start < count:
+        stop = end_of_run(start, count)
+        if not copied:
+            copy_rows(position, start, stop, order, buffers, sizes, plan)
+            copy_targets(position, start, stop, order, buffers, plan)
+        if begin == end:
+            hidden_product(start, stop, buffers, sizes, plan)
+        else:
+            last = stop == count
+            multiply_asking(
+                buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
+                buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
+                buffers.a1, start * lanes, plan.rows * lanes,
+                begin if last else position + stop, end if last else position + end_of_run(stop, count),
+                order, asking,
+            )  # fmt: skip
+            if sizes.shared > 1:
+                multiply_last(start, stop, buffers, sizes, plan)
+        finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
+        start = stop
+
+
+@kernel
+def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
+    """Go on from z1 to the deltas and losses of the examples start..stop. INOUT buffers."""
+    lanes = lane_count(buffers.theta)
+    activate_units(start, stop, buffers, sizes, plan, settings.slope)
+    if settings.dropout > 0.0:
+        drop_units(seen + position, start, stop, buffers, sizes, plan, settings.dropout)
+    output_probabilities(start, stop, buffers, sizes, plan)
+    cross_entropy(
+        plan.output, buffers.z2, plan.rows, sizes.outputs,
+        buffers.y, buffers.weight, buffers.losses, settings.clip, settings.smoothing, start, stop,
+    )  # fmt: skip
+    for k in range(sizes.outputs):
+        # rows that only fill up the products' blocks have no delta
+        for t in range(stop, start + round_up(stop - start, TILE)):
+            buffers.z2[k * plan.rows + t] = 0.0
+    multiply(
+        buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
+        buffers.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+        buffers.d1, start * lanes, plan.rows * lanes, SCALE,
+    )  # fmt: skip

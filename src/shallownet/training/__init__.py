@@ -1,0 +1,1 @@
+"""One fit, or one prediction, in Python: initial weights, epochs, stopping and buffers; ``kernels`` computes."""
