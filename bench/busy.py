@@ -86,14 +86,14 @@ def busy_processes(count):
 
 def seconds_to_return(run, epochs, threads):
     """Return how long after the end of a load a fit again makes two parallel kernel calls in a row."""
-    from shallownet.training.thread_scheduler import Pace
+    from shallownet.training.thread_scheduler import ThreadScheduler
 
     calls, ended = [], []
-    record = Pace.record
+    record = ThreadScheduler.record
 
-    def noting(pace, parallel, places, seconds):
+    def noting(scheduler, parallel, places, seconds):
         calls.append((perf_counter(), parallel))
-        record(pace, parallel, places, seconds)
+        record(scheduler, parallel, places, seconds)
 
     def end():
         stop()
@@ -101,14 +101,14 @@ def seconds_to_return(run, epochs, threads):
 
     stop = busy_processes(threads)
     timer = Timer(BUSY_SECONDS, end)
-    Pace.record = noting
+    ThreadScheduler.record = noting
     try:
         timer.start()
         start = perf_counter()
         while perf_counter() - start < BUSY_SECONDS + AFTER_SECONDS and not first_pair(calls, ended):
             run(epochs)
     finally:
-        Pace.record = record
+        ThreadScheduler.record = record
         timer.join()
         stop()
     return first_pair(calls, ended) or AFTER_SECONDS

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from shallownet.jit.thread_team import LINE, fetch, publish
-from shallownet.simd.vectors import keep, pointer
+from shallownet.simd.vectors import keep_alive, pointer
 
 TURNS = 2000
 TRIALS = 3
@@ -32,7 +32,7 @@ def bounce(counters, mine, turns):
         while fetch(p, LINE * (1 - mine)) < turn + mine:
             pass
         publish(p, LINE * mine, turn + 1)
-    keep((counters,))
+    keep_alive((counters,))
 
 
 def round_trip():

@@ -7,8 +7,8 @@ import numba
 import numpy as np
 
 from shallownet.simd.tiles import add_outer_pair, store_block, zero_block
-from shallownet.simd.vector_ops import total
-from shallownet.simd.vectors import REGISTER_BYTES, WIDE, keep, lane_count, load, pointer, splat, store
+from shallownet.simd.vector_ops import reduce_add
+from shallownet.simd.vectors import REGISTER_BYTES, WIDE, keep_alive, lane_count, load, pointer, splat, store
 
 PEAK_ROWS = 12 if WIDE else 3  # of each of two blocks: accumulators enough to hide the latency
 TRIALS = 50
@@ -24,7 +24,7 @@ def multiply_add(array, count):
         a, b = add_outer_pair(a, b, p, 0, 0, x, x)
     store_block(p, lane_count(p), lane_count(p), a)
     store_block(p, (1 + PEAK_ROWS) * lane_count(p), lane_count(p), b)
-    keep((array,))
+    keep_alive((array,))
 
 
 @numba.njit(nogil=True)
@@ -39,8 +39,8 @@ def read_all(array, count):
             b = b + load(p, i + lanes)
             c = c + load(p, i + 2 * lanes)
             d = d + load(p, i + 3 * lanes)
-    keep((array,))
-    return total(a + b + c + d)
+    keep_alive((array,))
+    return reduce_add(a + b + c + d)
 
 
 @numba.njit(nogil=True)
@@ -51,7 +51,7 @@ def change_all(array, count):
     for _ in range(count):
         for i in range(0, array.size - lanes + 1, lanes):
             store(p, i, load(p, i) * 0.5)
-    keep((array,))
+    keep_alive((array,))
 
 
 def best_seconds(run, *arguments):

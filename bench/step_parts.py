@@ -52,7 +52,7 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
     """Run the parts first..last of a share of ``count`` examples, at one place of the order after the other."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
-    mine = epoch.of_share(0, 0, buffers, plan)
+    mine = epoch.of_shard(0, 0, buffers, plan)
     lanes = REGISTER_BYTES // like.itemsize
     for i in range(repetitions):
         position = i * count % (n - count + 1)
@@ -68,7 +68,7 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
             if first <= OUTPUT <= last:
                 output_layer(
                     mine.a1, start, stop, plan.rows * lanes,
-                    mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+                    mine.theta, sizes.w2, sizes.w2_stride, sizes.panels,
                     sizes.outputs, mine.z2, plan.rows,
                 )  # fmt: skip
             if first <= LOSS <= last:
@@ -81,7 +81,7 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
             if first <= DELTA <= last:
                 multiply(
                     mine.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
-                    mine.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+                    mine.theta, sizes.w2, sizes.w2_stride, sizes.panels,
                     mine.d1, start * lanes, plan.rows * lanes, SCALE,
                 )  # fmt: skip
             start = stop
@@ -127,7 +127,7 @@ class Parts:
         plan[GENERATOR] = self.memory.address(self.order.generator)
         run_shuffle(shape.n_samples, network._sizes, plan, 1)  # as in a fit, rows lie anywhere in X
         names = Plan(*plan)
-        count = min(shape.batch_size // names.shares, names.rows)  # a long share is done in several blocks
+        count = min(shape.batch_size // names.shards, names.rows)  # a long share is done in several blocks
         packed = network._addresses, network._sizes, plan, network._constants, network.theta
         blocks = shape.batch_size / count
         parts = {}

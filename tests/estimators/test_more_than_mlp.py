@@ -241,11 +241,11 @@ def test_cosine_rate(monkeypatch):
 
     train_epochs = Network.train_epochs
 
-    def noted(self, most, order, generator, rate, step, seen):
+    def snapshot(self, most, order, generator, rate, step, seen):
         rates.append(rate)
         return train_epochs(self, most, order, generator, rate, step, seen)
 
-    monkeypatch.setattr(Network, "train_epochs", noted)
+    monkeypatch.setattr(Network, "train_epochs", snapshot)
     fitted(learning_rate="cosine", learning_rate_init=0.1, max_iter=8, tol=0, n_iter_no_change=99)
     assert_allclose(rates, 0.05 * (1 + np.cos(np.pi * np.arange(8) / 8)))
 

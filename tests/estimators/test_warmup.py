@@ -23,7 +23,7 @@ from scipy import sparse
 import shallownet
 from shallownet import ShallowNetClassifier
 from shallownet.training import inference as _forward, thread_scheduler as _pace
-from shallownet.jit.compiling import ENTRIES
+from shallownet.jit.compiling import KERNELS
 warnings.simplefilter("ignore")
 
 random = np.random.RandomState(0)
@@ -42,7 +42,7 @@ options = [
 ]
 for parallel in (False, True):
     if parallel:
-        _pace.Pace.next_call = lambda pace, left: (True, left)
+        _pace.ThreadScheduler.next_call = lambda pace, left: (True, left)
         _forward.FEW_OPERATIONS = 0
     for data in layouts:
         rows = data.shape[0]
@@ -61,7 +61,7 @@ for parallel in (False, True):
 joblib.dump(model, FILE)
 joblib.load(FILE, mmap_mode="r").predict(X)
 
-counts = {entry.__name__: [sum(entry.stats.cache_misses.values()), len(entry.stats.cache_hits)] for entry in ENTRIES}
+counts = {entry.__name__: [sum(entry.stats.cache_misses.values()), len(entry.stats.cache_hits)] for entry in KERNELS}
 print(json.dumps({"file": shallownet.__file__, "counts": counts}))
 """
 

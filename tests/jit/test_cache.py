@@ -32,7 +32,7 @@ def chosen(tmp_path, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", bases[0])
     monkeypatch.setattr(cache, "_bases", lambda: bases)
     monkeypatch.setattr(cache, "_warned", False)
-    monkeypatch.setattr(compiling, "ENTRIES", [])
+    monkeypatch.setattr(compiling, "KERNELS", [])
     cache.places.cache_clear()
     yield tmp_path / "chosen"
     cache.places.cache_clear()
@@ -49,10 +49,10 @@ def subtract(a, b):
 def is_loaded(function=add, number=2):
     """Compile a function as a new process would, and return whether its code came from the cache."""
     cache.places.cache_clear()
-    kernel = compiling.entry(function)
-    assert kernel(number, 1) == function(number, 1)
-    assert len(kernel.stats.cache_hits) + len(kernel.stats.cache_misses) == 1
-    return bool(kernel.stats.cache_hits)
+    routine = compiling.kernel(function)
+    assert routine(number, 1) == function(number, 1)
+    assert len(routine.stats.cache_hits) + len(routine.stats.cache_misses) == 1
+    return bool(routine.stats.cache_hits)
 
 
 def entries(folder):
@@ -149,7 +149,7 @@ even_compiled = even
 
 def test_code_that_needs_what_this_process_alone_has_is_not_kept(chosen, monkeypatch):
     """An entry that calls itself by way of another function looks for itself while it is compiled."""
-    monkeypatch.setitem(globals(), "even_compiled", compiling.entry(even))
+    monkeypatch.setitem(globals(), "even_compiled", compiling.kernel(even))
     with pytest.raises(RuntimeError, match="unresolved symbol"):
         even_compiled(4)
     assert not entries(chosen)
@@ -279,10 +279,10 @@ def test_cache_folder_replaced_by_a_file(chosen):
 
 
 def test_cache_folder_removed_while_in_use(chosen):
-    kernel = compiling.entry(add)
-    kernel(1, 2)
+    routine = compiling.kernel(add)
+    routine(1, 2)
     shutil.rmtree(chosen)
-    kernel(2.0, 1)
+    routine(2.0, 1)
     assert is_loaded(number=2.0)
 
 

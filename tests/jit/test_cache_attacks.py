@@ -249,7 +249,7 @@ def test_a_stopped_process_that_compiles(copy):
 APPLICATION = """
 import json, os, numpy as np
 from shallownet import ShallowNetClassifier
-from shallownet.jit.compiling import ENTRIES
+from shallownet.jit.compiling import KERNELS
 
 def application(environment, start_response):
     X, y = np.random.RandomState(0).randn(60, 4), np.arange(60) % 3
@@ -257,7 +257,7 @@ def application(environment, start_response):
     answer = {
         "process": os.getpid(),
         "result": model.predict_proba(X).tolist(),
-        "compiled": sum(len(entry.stats.cache_misses) for entry in ENTRIES),
+        "compiled": sum(len(entry.stats.cache_misses) for entry in KERNELS),
     }
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(answer).encode()]

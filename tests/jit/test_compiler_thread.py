@@ -22,7 +22,7 @@ import contextlib, gc, json, os, signal, sys, threading, warnings
 import numpy as np
 import shallownet
 from shallownet.jit import linking
-from shallownet.jit.compiling import ENTRIES, entry, kernel
+from shallownet.jit.compiling import KERNELS, kernel, kernel
 warnings.simplefilter("ignore")
 X, y = np.random.RandomState(0).randn(60, 4), np.arange(60) % 3
 seen, left = [], int(sys.argv[1])
@@ -47,23 +47,23 @@ print(json.dumps({{
     "file": shallownet.__file__,
     "seen": seen,
     "result": [called("f8"), called("f4")],
-    "compiled": sum(len(entry.stats.cache_misses) for entry in ENTRIES),
+    "compiled": sum(len(entry.stats.cache_misses) for entry in KERNELS),
 }}))
 """
 
 NORM = """
-@kernel
+@routine
 def square(x):
     return x * x
 
-@kernel
+@routine
 def sum_of_squares(a):
     total = a[0] - a[0]
     for x in a:
         total += square(x)
     return total
 
-@entry
+@kernel
 def norm(a):
     return np.sqrt(sum_of_squares(a))
 
@@ -174,7 +174,7 @@ def test_whole_fits(disturbance, at, tmp_path, undisturbed):
 def alone(monkeypatch, tmp_path):
     """A cache of its own, in this process."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiling, "ENTRIES", [])
+    monkeypatch.setattr(compiling, "KERNELS", [])
     cache.places.cache_clear()
     yield tmp_path
     cache.places.cache_clear()
@@ -185,10 +185,10 @@ def add(a, b):
 
 
 def test_within_another_compilation_of_the_same_thread_there_is_a_clear_error(alone):
-    kernel = compiling.entry(add)
+    routine = compiling.kernel(add)
     with global_compiler_lock, pytest.raises(RuntimeError, match="cannot compile while Numba compiles another"):
-        kernel(1, 2)
-    assert kernel(1, 2) == 3
+        routine(1, 2)
+    assert routine(1, 2) == 3
 
 
 def test_an_error_of_the_compiler_comes_to_the_caller_and_the_collector_works_as_before(alone):
@@ -197,7 +197,7 @@ def test_an_error_of_the_compiler_comes_to_the_caller_and_the_collector_works_as
 
     before = gc.get_threshold()
     with pytest.raises(numba.core.errors.TypingError, match="nothing"):
-        compiling.entry(failing)(np.ones(1))
+        compiling.kernel(failing)(np.ones(1))
     assert gc.get_threshold() == before
     assert not list(alone.rglob("*.lock"))
 
@@ -207,7 +207,7 @@ def test_without_a_further_thread_the_caller_compiles(alone, monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert compiling.entry(add)(1, 2) == 3
+    assert compiling.kernel(add)(1, 2) == 3
     assert list(alone.rglob("*.nbc"))
 
 
@@ -215,7 +215,7 @@ def test_without_a_further_thread_the_caller_compiles(alone, monkeypatch):
 def test_it_says_that_it_compiles(verbose, alone, capsys, caplog):
     with caplog.at_level(logging.INFO, "shallownet"), cache.announced(verbose):
         for _ in range(2):  # the second loads what the first has compiled
-            compiling.entry(add)(1, 2)
+            compiling.kernel(add)(1, 2)
     (record,) = caplog.records
     assert "Compiling test_compiler_thread.add" in record.message
     assert capsys.readouterr().out.splitlines() == [record.message] * verbose

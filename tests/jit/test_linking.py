@@ -13,17 +13,17 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from numpy.testing import assert_allclose
 
 from shallownet.jit import linking
-from shallownet.jit.compiling import allocating_kernel, entry, kernel
+from shallownet.jit.compiling import allocating_routine, kernel, routine
 
 links_entries = pytest.mark.skipif(not linking._can_mark(), reason="this llvmlite cannot mark functions")
 
 
-@kernel
+@routine
 def square(x):
     return x * x
 
 
-@kernel
+@routine
 def sum_of_squares(a):
     total = 0.0
     for x in a:
@@ -31,17 +31,17 @@ def sum_of_squares(a):
     return total
 
 
-@entry
+@routine
 def norm(a):
     return np.sqrt(sum_of_squares(a))
 
 
-@kernel
+@routine
 def itself(a):
     return a
 
 
-@allocating_kernel
+@allocating_routine
 def doubled(a):
     return a * 2
 
@@ -60,7 +60,7 @@ def machine_code_of(dispatcher):
 
 def compiled_anew():
     """Return ``norm`` compiled without the cache, which has machine code only."""
-    compiled = njit(**linking.flags_of_entries())(norm.py_func)
+    compiled = njit(**linking.flags_of_kernels())(norm.py_func)
     assert compiled(np.arange(5.0)) == np.sqrt(30.0)
     return compiled
 
@@ -115,14 +115,14 @@ def test_kernels_have_no_machine_code_of_their_own():
 def test_what_an_entry_has_taken_in_is_its_own():
     compiled = compiled_anew()
     (overload,) = compiled.overloads.values()
-    assert isinstance(overload.library, linking._Entry)
+    assert isinstance(overload.library, linking._Kernel)
     linkages = {function.linkage for function in functions_of(compiled)}
     assert Linkage.external in linkages
     assert Linkage.linkonce_odr not in linkages
 
 
 def test_only_kernels_that_may_allocate_count_references():
-    compiled = njit(**linking.flags_of_entries())(lambda a: sum_of_squares(doubled(a)) + sum_of_squares(a))
+    compiled = njit(**linking.flags_of_kernels())(lambda a: sum_of_squares(doubled(a)) + sum_of_squares(a))
     a = np.arange(5.0)
     held = sys.getrefcount(a)
     assert compiled(a) == 5 * 30.0
@@ -132,7 +132,7 @@ def test_only_kernels_that_may_allocate_count_references():
 
 
 def test_a_kernel_that_counts_no_references_cannot_return_an_array():
-    compiled = njit(**linking.flags_of_entries())(lambda a: sum_of_squares(itself(a)))
+    compiled = njit(**linking.flags_of_kernels())(lambda a: sum_of_squares(itself(a)))
     with pytest.raises(errors.TypingError, match="itself returns array.*allocating_kernel"):
         compiled(np.arange(5.0))
 
@@ -140,7 +140,7 @@ def test_a_kernel_that_counts_no_references_cannot_return_an_array():
 FEW, MANY = 6, linking._TUPLES
 
 
-@kernel
+@routine
 def branches(x, told):
     while x < 1000:
         if x % told[0] == 0:
@@ -159,7 +159,7 @@ def branches(x, told):
     return x
 
 
-@entry
+@routine
 def sum_of_branches(a):
     few, many = to_fixed_tuple(a, FEW), to_fixed_tuple(a, MANY)
     return branches(7, many) + branches(8, many) + branches(9, few)
@@ -167,7 +167,7 @@ def sum_of_branches(a):
 
 @links_entries
 def test_kernels_with_tuples_become_part_of_the_entry_and_others_with_work_stay_apart():
-    compiled = njit(**linking.flags_of_entries())(sum_of_branches.py_func)
+    compiled = njit(**linking.flags_of_kernels())(sum_of_branches.py_func)
     a = np.arange(3, 3 + MANY)
     assert compiled(a) == sum(branches.py_func(x, a) for x in (7, 8, 9))
     (apart,) = [function for function in functions_of(compiled) if "8branches" in function.name]
@@ -194,13 +194,13 @@ class LibraryOfAnotherVersion:
 
 
 def test_another_numba_compiles_as_it_would(monkeypatch):
-    assert "pipeline_class" in linking.flags_of_kernels()
+    assert "pipeline_class" in linking.flags_of_routines()
     monkeypatch.setattr(linking.codegen, "JITCodeLibrary", LibraryOfAnotherVersion)
-    assert "pipeline_class" not in linking.flags_of_kernels()
-    compiled = njit(**linking.flags_of_entries())(lambda a: a.sum())
+    assert "pipeline_class" not in linking.flags_of_routines()
+    compiled = njit(**linking.flags_of_kernels())(lambda a: a.sum())
     assert compiled(np.arange(5.0)) == 10.0
     (overload,) = compiled.overloads.values()
-    assert not isinstance(overload.library, linking._Entry)
+    assert not isinstance(overload.library, linking._Kernel)
 
 
 # A fit and predictions, by what Numba itself does where it is not built as expected if there is a further argument.
@@ -221,7 +221,7 @@ print(json.dumps({
     "file": shallownet.__file__,
     "result": [model.loss_curve_, model.predict_proba(X).tolist(), model.hidden_activations(X).tolist()],
     "linked": linking._is_known(linking.codegen.JITCodeLibrary),
-    "compiled": sum(len(entry.stats.cache_misses) for entry in compiling.ENTRIES),
+    "compiled": sum(len(entry.stats.cache_misses) for entry in compiling.KERNELS),
 }))
 """
 
@@ -240,7 +240,7 @@ def test_a_whole_fit_with_another_numba(tmp_path):
 def test_an_llvmlite_that_marks_what_functions_return_optimizes_entries_as_ever(monkeypatch):
     monkeypatch.setattr(linking, "_can_mark", lambda: False)
     (overload,) = compiled_anew().overloads.values()
-    assert not isinstance(overload.library, linking._Entry)
+    assert not isinstance(overload.library, linking._Kernel)
 
 
 FIRST_FIT = """
@@ -302,13 +302,13 @@ def test_what_threads_run_has_no_machine_code_of_its_own(tmp_path):
 
 @links_entries
 def test_what_is_compiled_meanwhile_can_be_called(monkeypatch):
-    optimize, answers = linking._Entry._optimize_final_module, []
+    optimize, answers = linking._Kernel._optimize_final_module, []
 
     def after_another(library):
         answers.append(njit(lambda x: x + 1)(2))
         optimize(library)
 
-    monkeypatch.setattr(linking._Entry, "_optimize_final_module", after_another)
+    monkeypatch.setattr(linking._Kernel, "_optimize_final_module", after_another)
     compiled_anew()
     assert answers == [3]
 
@@ -325,6 +325,6 @@ def test_numba_compiles_as_before_after_an_entry(monkeypatch):
         return a.nothing
 
     with pytest.raises(Exception, match="nothing"):
-        entry(failing)(np.ones(1))
+        kernel(failing)(np.ones(1))
     assert (gc.get_threshold(), registry.cpu_target.target_context.codegen()._library_class) == before
     assert [thresholds[0] for thresholds in seen] == [0]

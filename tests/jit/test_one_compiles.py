@@ -31,7 +31,7 @@ time.sleep(600)
 def chosen(tmp_path, monkeypatch):
     """The folder of entries, in this process."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiling, "ENTRIES", [])
+    monkeypatch.setattr(compiling, "KERNELS", [])
     cache.places.cache_clear()
     yield Path(cache.places()[1].path)
     cache.places.cache_clear()
@@ -43,18 +43,18 @@ def add(a, b):
 
 def is_loaded():
     """Compile a function as a new process would, and return whether its code came from the cache."""
-    kernel = compiling.entry(add)
-    assert kernel(2, 1) == 3
-    return bool(kernel.stats.cache_hits)
+    routine = compiling.kernel(add)
+    assert routine(2, 1) == 3
+    return bool(routine.stats.cache_hits)
 
 
 @pytest.fixture
 def name(chosen):
     """The name of the lock of an entry that is not there any more."""
     assert not is_loaded()
-    (entry,) = chosen.iterdir()
-    entry.unlink()
-    return f"{entry.name}.lock"
+    (kernel,) = chosen.iterdir()
+    kernel.unlink()
+    return f"{kernel.name}.lock"
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ from sklearn.model_selection import GridSearchCV
 import shallownet
 
 def score(model, X, y):
-    from shallownet.jit.compiling import ENTRIES
+    from shallownet.jit.compiling import KERNELS
     result = model.score(X, y)
-    counts = [sum(len(getattr(entry.stats, kind)) for entry in ENTRIES) for kind in ("cache_misses", "cache_hits")]
+    counts = [sum(len(getattr(entry.stats, kind)) for entry in KERNELS) for kind in ("cache_misses", "cache_hits")]
     Path(sys.argv[1], str(os.getpid())).write_text(json.dumps(counts))
     return result
 
@@ -110,15 +110,15 @@ def test_a_search_compiles_once(tmp_path):
 
 
 def test_who_waits_loads_what_the_other_has_saved(chosen, name):
-    compiling.entry(add)(2, 1)
-    (entry,) = chosen.iterdir()
-    content = entry.read_bytes()
-    entry.unlink()
+    compiling.kernel(add)(2, 1)
+    (kernel,) = chosen.iterdir()
+    content = kernel.read_bytes()
+    kernel.unlink()
     with Folder(str(chosen)) as folder:
         held = folder.lock(name)
 
     def save():
-        entry.write_bytes(content)
+        kernel.write_bytes(content)
         os.close(held)
 
     threading.Timer(0.3, save).start()

@@ -28,7 +28,7 @@ X = np.random.RandomState(0).randn(600, 5)
 y = (X[:, 0] > 0).astype(int)
 
 def fit(parallel):
-    _pace.Pace.next_call = lambda self, left: (parallel, left)
+    _pace.ThreadScheduler.next_call = lambda self, left: (parallel, left)
     model = ShallowNetClassifier(20, max_iter=2, batch_size=300, random_state=0).fit(X, y)
     return b"".join(w.tobytes() for w in model.coefs_).hex(), model.loss_curve_
 

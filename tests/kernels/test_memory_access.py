@@ -57,7 +57,7 @@ except emulation.OutOfBounds:
 """
 
 
-@pytest.mark.parametrize("name", ["gradient", "strip", "x", "a1", "d1", "z2", "losses", "weight"])
+@pytest.mark.parametrize("name", ["gradient", "tail", "x", "a1", "d1", "z2", "losses", "tile_weight"])
 def test_the_emulation_sees_a_buffer_that_is_too_short(name, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", SHORTER, name, tmp_path / "found.npz"],

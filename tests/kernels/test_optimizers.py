@@ -13,9 +13,9 @@ def normal(shape, seed):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
-@pytest.mark.parametrize("shares", [1, 4])
+@pytest.mark.parametrize("shards", [1, 4])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_three_steps(solver, shares, dtype):
+def test_three_steps(solver, shards, dtype):
     size = 3 * lanes_of(dtype)
     rule = naive.Rule(solver, rate=0.05, momentum=0.8, beta_1=0.7, beta_2=0.95, epsilon=1e-3)
     theta = normal(size, 0).astype(dtype)
@@ -23,7 +23,7 @@ def test_three_steps(solver, shares, dtype):
     weights = (theta.astype(float),)
     naive_solver = naive.Solver(rule, weights)
     for t in range(1, 4):
-        gradient = normal((shares, size), t).astype(dtype)
+        gradient = normal((shards, size), t).astype(dtype)
         rate = rule.rate
         if solver == "adam":
             rate *= np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t)

@@ -120,14 +120,14 @@ def test_gradient_with_fixed_units(activation, targets):
 @contextmanager
 def noted_calls(monkeypatch):
     """Note for each call of a kernel whether it ran in parallel."""
-    calls, record = [], _pace.Pace.record
+    calls, record = [], _pace.ThreadScheduler.record
 
-    def noted(pace, parallel, places, seconds):
+    def snapshot(scheduler, parallel, places, seconds):
         calls.append(parallel)
-        record(pace, parallel, places, seconds)
+        record(scheduler, parallel, places, seconds)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_pace.Pace, "record", noted)
+        patch.setattr(_pace.ThreadScheduler, "record", snapshot)
         patch.setenv("SHALLOWNET_PARALLEL", "always")
         yield calls
 

@@ -9,7 +9,7 @@ STAGGER = """
 _draw = types.ExternalFunction("rand", types.int32())
 
 
-@kernel
+@routine
 def stagger():
     \"\"\"Wait for a moment, give the CPU to another thread, or do neither, at random.\"\"\"
     drawn = _draw() >> 4 & 15

@@ -278,11 +278,18 @@ def test_same_bits_on_any_number_of_threads(batch_size, weighted, dtype, one_thr
     orders = [None, *shuffled(1100, 2)]
 
     def run(n_threads, *calls):
-        pace = ScriptedPace(*calls)
+        scheduler = ScriptedPace(*calls)
         result = train(
-            task, model, Rule("adam"), dtype, batch_size=batch_size, orders=orders, n_threads=n_threads, pace=pace
+            task,
+            model,
+            Rule("adam"),
+            dtype,
+            batch_size=batch_size,
+            orders=orders,
+            n_threads=n_threads,
+            scheduler=scheduler,
         )
-        assert [parallel for parallel, _ in pace.taken[: len(calls)]] == [parallel for parallel, _ in calls]
+        assert [parallel for parallel, _ in scheduler.taken[: len(calls)]] == [parallel for parallel, _ in calls]
         return bits(*result)
 
     serial = run(1, (False, 10**9))
@@ -301,7 +308,7 @@ def test_parallel_copy_ran():
 
     task = problem(300, 5, 20, 3)
     for dtype in DTYPES:
-        train(task, dtype=dtype, n_threads=2, pace=ScriptedPace((True, 10**9)))
+        train(task, dtype=dtype, n_threads=2, scheduler=ScriptedPace((True, 10**9)))
     assert len(train_parallel.signatures) == len(DTYPES)
 
 
@@ -311,10 +318,12 @@ def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
     task, orders = problem(500, 4, 10, 3, weighted=True), shuffled(500, 3)
 
     def run(*places):
-        pace = ScriptedPace(*((False, count) for count in places))
-        result = train(task, Model(alpha=0.1), Rule("adam"), dtype, batch_size=batch_size, orders=orders, pace=pace)
-        assert sum(count for _, count in pace.taken) == 3 * 500
-        return bits(*result), len(pace.taken)
+        scheduler = ScriptedPace(*((False, count) for count in places))
+        result = train(
+            task, Model(alpha=0.1), Rule("adam"), dtype, batch_size=batch_size, orders=orders, scheduler=scheduler
+        )
+        assert sum(count for _, count in scheduler.taken) == 3 * 500
+        return bits(*result), len(scheduler.taken)
 
     whole, calls = run(10**9)
     assert calls == 3
@@ -325,7 +334,7 @@ def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
 
 
 def stays(net):
-    return bool(net._plan[Plan._fields.index("stays")])
+    return bool(net._plan[Plan._fields.index("resident")])
 
 
 @pytest.mark.parametrize(("n", "threads"), [(40, 1), (150, 1), (150, 2), (150, 3), (700, 3)])
@@ -340,10 +349,10 @@ def test_examples_that_stay_in_the_workspace_are_learned_from_again(output, n, t
             monkeypatch.setattr(_network, "dense_workspace", lambda *sizes: dense_workspace(*sizes[:-1], False))
         attach(net, task, model, batch_size=n, n_threads=threads)
         assert stays(net) == stay
-        net.pace, losses = ScriptedPace((threads > 1, 10**9)), []
+        net.scheduler, losses = ScriptedPace((threads > 1, 10**9)), []
         for most in epochs:
             losses += net.train_epochs(most, None, None, rule.rate, len(losses), n * len(losses))
-        assert net.pace.taken == [(threads > 1, most * n) for most in epochs]
+        assert net.scheduler.taken == [(threads > 1, most * n) for most in epochs]
         return bits(weights_of(net), losses)
 
     assert run(5) == run(2, 3) == run(1, 1, 1, 1, 1) == run(5, stay=False)
@@ -366,7 +375,7 @@ def test_a_call_that_its_threads_end_early_is_gone_on_with(batch_size):
     def run(steps):
         net = network(task, model, rule, FLOAT64)
         attach(net, task, model, batch_size=batch_size)
-        net.pace, begins, call = ScriptedPace((False, 10**9)), [], net._call
+        net.scheduler, begins, call = ScriptedPace((False, 10**9)), [], net._call
 
         def ended_early(parallel, begin, end, step):
             place = begin % 330 // batch_size * batch_size + steps * batch_size
@@ -374,7 +383,7 @@ def test_a_call_that_its_threads_end_early_is_gone_on_with(batch_size):
             return call(parallel, begin, min(end, begin - begin % 330 + min(330, place)), step)
 
         net._call = ended_early
-        return bits(weights_of(net), net.train_epochs(3, None, None, rule.rate, 0)), begins, net.pace.taken
+        return bits(weights_of(net), net.train_epochs(3, None, None, rule.rate, 0)), begins, net.scheduler.taken
 
     whole, begins, _ = run(10**9)
     assert begins == [0, 330, 660]

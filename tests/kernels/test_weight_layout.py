@@ -30,7 +30,7 @@ def test_layout_has_room_for_whole_blocks(shape, dtype):
     assert sizes.panels * lanes >= hidden > (sizes.panels - 1) * lanes
     assert sizes.feature_rows % 6 == 0 and sizes.feature_rows > features
     assert sizes.output_rows % 6 == 0 and sizes.output_rows >= outputs
-    assert sizes.w1_gap == (sizes.feature_rows + sizes.output_rows) * lanes
+    assert sizes.w1_stride == (sizes.feature_rows + sizes.output_rows) * lanes
     assert sizes.size >= sizes.b2 + outputs
     assert sizes.size % lanes == 0
 

@@ -11,7 +11,7 @@ from harness import DTYPES, bits, lanes_of, layouts, problem, train
 from naive import Model, Rule
 
 from shallownet.simd import prefetch as coming
-from shallownet.simd.prefetch import LINE_BYTES, ROWS, asking
+from shallownet.simd.prefetch import LINE_BYTES, ROWS, plan_prefetch
 from shallownet.simd.vectors import WIDE
 
 
@@ -21,15 +21,15 @@ def test_all_rows_are_asked_for_within_the_products(n_features, monkeypatch):
     monkeypatch.setattr(coming, "FAR_BYTES", 0)
     X = np.zeros((300, n_features), np.float32)
     for run, panels in product([12, 64, 96, 108], [2, 3, 7, 32]):
-        how, blocks = asking(0, X, run, panels), run // ROWS * (panels // 2)
+        how, blocks = plan_prefetch(0, X, run, panels), run // ROWS * (panels // 2)
         assert how.rows * blocks >= run
         assert (how.asks - 1) * LINE_BYTES >= how.size  # so that with the last byte all lines of a row are among them
         groups = how.rows * -(-how.asks // how.together)
         assert groups * how.apart <= n_features + 1
         if how.rows <= n_features + 1:
             assert how.apart >= 1
-    assert asking(0, X, 11, 2) is None
-    assert asking(0, X, 12, 1) is None
+    assert plan_prefetch(0, X, 11, 2) is None
+    assert plan_prefetch(0, X, 12, 1) is None
 
 
 @pytest.mark.skipif(not WIDE, reason="asks with registers of 512 bits only")
@@ -47,10 +47,10 @@ def test_the_same_bits(dtype, batch_size, monkeypatch):
 
 def test_only_rows_in_one_piece_that_lie_far_away_are_asked_for(monkeypatch):
     X = np.random.default_rng(0).normal(size=(50, 6))
-    assert asking(0, X, 24, 2) is None  # the caches hold so few
+    assert plan_prefetch(0, X, 24, 2) is None  # the caches hold so few
     monkeypatch.setattr(coming, "FAR_BYTES", 0)
     for name, other in [("plain", X), *layouts(X)]:
-        how = asking(1234, other, 24, 2)
+        how = plan_prefetch(1234, other, 24, 2)
         if WIDE and other.strides[1] == X.itemsize:
             assert (how.address, how.row, how.size) == (1234, other.strides[0], X[0].nbytes), name
         else:
@@ -82,7 +82,7 @@ def replaced():
     replace_intrinsics()
     examples.copy_row = copy
 
-emulation.STANDINS["expect_load"] = expect_load
+emulation.STANDINS["prefetch_read"] = expect_load
 emulation.replace_intrinsics = replaced
 emulation.variant = lambda wide: variant(True)
 batch_size = int(sys.argv[1])

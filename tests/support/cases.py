@@ -15,7 +15,7 @@ from scipy import sparse
 
 from shallownet import ShallowNetClassifier
 from shallownet.training import inference as _forward
-from shallownet.training.thread_scheduler import Pace
+from shallownet.training.thread_scheduler import ThreadScheduler
 
 LAYOUTS = ["C", "Fortran", "strided", "reversed", "odd offset", "field", "read-only", "memmap"]
 
@@ -86,16 +86,16 @@ def cut(seed, parallel):
     """Cut training into calls of random length, each serial or parallel as it comes, or all as ``parallel`` says."""
     draw = random.Random(seed)
 
-    def next_call(pace, left):
+    def next_call(scheduler, left):
         threads = draw.random() < 0.5 if parallel is None else parallel
         return threads, draw.choice([1, left, draw.randint(1, left)])
 
-    kept = Pace.next_call, _forward.FEW_OPERATIONS
-    Pace.next_call, _forward.FEW_OPERATIONS = next_call, 0
+    kept = ThreadScheduler.next_call, _forward.FEW_OPERATIONS
+    ThreadScheduler.next_call, _forward.FEW_OPERATIONS = next_call, 0
     try:
         yield
     finally:
-        Pace.next_call, _forward.FEW_OPERATIONS = kept
+        ThreadScheduler.next_call, _forward.FEW_OPERATIONS = kept
 
 
 def digest(case, way, folder=None):

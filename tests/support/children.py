@@ -22,7 +22,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import numpy as np
     import shallownet
-    from shallownet.jit.compiling import ENTRIES
+    from shallownet.jit.compiling import KERNELS
     random = np.random.RandomState(0)
     what, dtype = sys.argv[1], sys.argv[2]
     if what == "fit":
@@ -38,8 +38,8 @@ print(json.dumps({
     "file": shallownet.__file__,
     "version": shallownet.__version__,
     "result": result,
-    "hits": sorted(entry.__name__ for entry in ENTRIES if entry.stats.cache_hits),
-    "compiled": sorted(entry.__name__ for entry in ENTRIES if entry.stats.cache_misses),
+    "hits": sorted(entry.__name__ for entry in KERNELS if entry.stats.cache_hits),
+    "compiled": sorted(entry.__name__ for entry in KERNELS if entry.stats.cache_misses),
     "warnings": [str(w.message) for w in caught if not issubclass(w.category, ResourceWarning)
                  and "hasn't converged" not in str(w.message)],
 }))

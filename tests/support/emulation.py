@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from shallownet import ShallowNetClassifier
-from shallownet.jit import thread_team as team
+from shallownet.jit import thread_team
 from shallownet.kernels import activations
 from shallownet.kernels import copy_rows as rows
 from shallownet.kernels import gradient as weights
@@ -130,7 +130,7 @@ def read_bytes(address, dtype, count):
     return np.frombuffer(ctypes.string_at(address, size), dtype)
 
 
-def expect_load(address):
+def prefetch_read(address):
     read_bytes(address, np.dtype(np.uint8), 1)  # to ask for a line elsewhere would do no harm, and no good
 
 
@@ -290,17 +290,17 @@ def replace(p, index, old, new):
 
 STANDINS = {
     "pointer": lambda array: Pointer(array.reshape(-1)),
-    "border": lambda array: Pointer(array[: len(array) - REGISTER_BYTES // array.itemsize]),
-    "keep": lambda arrays: None,
+    "align_up": lambda array: Pointer(array[: len(array) - REGISTER_BYTES // array.itemsize]),
+    "keep_alive": lambda arrays: None,
     "pointer_at": lambda address, like: at(address, like.dtype),
-    "shifted": lambda p, distance: Pointer(p.array, p.place + distance),
+    "offset": lambda p, distance: Pointer(p.array, p.place + distance),
     "pointers": lambda addresses, count, like: tuple(at(address, like.dtype) for address in addresses[:count].tolist()),
     "numbers": lambda array, count: tuple(array[:count].tolist()),
     "lane_count": lane_count,
     "load": load,
     "store": store,
-    "expect_load": expect_load,
-    "expect_store": lambda p, index: None,
+    "prefetch_read": prefetch_read,
+    "prefetch_write": lambda p, index: None,
     "read": lambda address, p: read_bytes(address, p.dtype, 1)[0].item(),
     "read_lanes": lambda address, p: read_bytes(address, p.dtype, lane_count(p)),
     "copy_few": copy_few,
@@ -316,7 +316,7 @@ STANDINS = {
     "power_of_two": power_of_two,
     "polynomial": polynomial,
     "chebyshev_sum": chebyshev_sum,
-    "total": lambda x: x.sum().item(),
+    "reduce_add": lambda x: x.sum().item(),
     "zero_block": lambda p, rows: np.zeros((rows, lane_count(p)), p.dtype),
     "load_block": load_block,
     "store_block": store_block,
@@ -345,7 +345,7 @@ STANDINS = {
 KERNELS = [
     activations, arithmetic, blocks, coming, direct, elementary, epoch, examples, head, lanes, layers, loss, panels,
     prediction, randomness, rows, shuffling, sparse_epoch, sparse_kernels,
-    strip, team, updates, weights,
+    strip, thread_team, updates, weights,
 ]  # fmt: skip
 
 
@@ -366,7 +366,7 @@ def replace_intrinsics():
         functions[name] = of_lanes(getattr(elementary, f"_{name}"))
     functions["block_product"] = of_rows(layers._block_product)
     functions["block_product_pair"] = of_rows(layers._block_product_pair)
-    functions["asking_block"] = of_rows(coming._asking_block)
+    functions["prefetching_block"] = of_rows(coming._prefetching_block)
     functions["shared_product"] = of_rows(strip._shared_product)
     functions["shared_gradient"] = of_rows(strip._shared_gradient)
     functions["add_group"] = of_rows(sparse_kernels._add_group)
@@ -395,7 +395,7 @@ def allowed(count):
 
 
 class Turns:
-    """Stands in for ``Pace``: several threads and one by turns, for all that is left and for as little as may be."""
+    """Stands in for ``ThreadScheduler``: threads and one by turns, for all that is left and for as little as may be."""
 
     def __init__(self, operations, step, may, kind):
         self.may, self.calls, self.parallel = may, 0, False
@@ -474,8 +474,8 @@ def main(path):
     coming.FAR_BYTES = 0  # rows are asked for ahead
     _workspace.COPIED_BYTES = 0  # and read where they lie
     _network.threads = allowed
-    _network.Pace = Turns
-    _forward.FEW_OPERATIONS, _forward.Pace, _forward.thread_count = 0, Turns, lambda n_jobs: 3
+    _network.ThreadScheduler = Turns
+    _forward.FEW_OPERATIONS, _forward.ThreadScheduler, _forward.thread_count = 0, Turns, lambda n_jobs: 3
     _forward.threads = allowed
     sys.modules["shallownet.training.fit"].thread_count = lambda n_jobs: n_jobs
     found = {}

@@ -7,7 +7,7 @@ import pytest
 from naive import Model, Rule
 from numba import njit
 
-from shallownet.jit import thread_team as team
+from shallownet.jit import thread_team
 from shallownet.kernels import activations
 from shallownet.kernels import losses as loss
 from shallownet.kernels import optimizers as updates
@@ -77,7 +77,7 @@ def on_lanes(function, arity=1):
 
 @njit
 def _total(a):
-    return arithmetic.total(load(pointer(a), 0))
+    return arithmetic.reduce_add(load(pointer(a), 0))
 
 
 @njit
@@ -137,33 +137,33 @@ def team_member(state, thread, threads, phases, tasks, last, done_by, order, nex
     """
     crew, places = pointer(state), pointer(next_place)
     for phase in range(phases):
-        if team.ended(crew, threads, phase):
+        if thread_team.ended(crew, threads, phase):
             return phase
         for i in range(tasks):
-            if i == 1 and team.soon_done(crew, threads, (phase + 1) * tasks):
+            if i == 1 and thread_team.spin_until_done(crew, threads, (phase + 1) * tasks):
                 break
             task = (thread + i) % tasks
-            if team.claim(crew, threads, task, phase + 1):
+            if thread_team.claim(crew, threads, task, phase + 1):
                 done_by[phase, task] += 1
-                place = team.fetch(places, 0)
-                while not team.replace(places, 0, place, place + 1):
-                    place = team.fetch(places, 0)
+                place = thread_team.fetch(places, 0)
+                while not thread_team.replace(places, 0, place, place + 1):
+                    place = thread_team.fetch(places, 0)
                 order[place] = phase
                 if phase + 1 == last:
-                    team.end_after(crew, phase + 1)
-                team.done(crew, thread, threads)
-        team.wait(crew, threads, (phase + 1) * tasks)
+                    thread_team.end_after(crew, phase + 1)
+                thread_team.done(crew, thread, threads)
+        thread_team.wait(crew, threads, (phase + 1) * tasks)
     return phases
 
 
 @njit
 def _begin(state, threads, tasks):
-    team.begin(pointer(state), threads, tasks)
+    thread_team.begin(pointer(state), threads, tasks)
 
 
 def new_team(threads, tasks):
     """Return the state of a team."""
-    state = np.ones((1 + threads + tasks) * team.LINE, np.int64)
+    state = np.ones((1 + threads + tasks) * thread_team.LINE, np.int64)
     _begin(state, threads, tasks)
     return state
 
@@ -464,12 +464,12 @@ def attach(net, problem, model, X=None, batch_size=None, n_threads=1):
 
 def train(
     problem, model=MODEL, rule=RULE, dtype=np.float64, *,
-    X=None, batch_size=None, orders=(None,), n_threads=1, pace=None,
+    X=None, batch_size=None, orders=(None,), n_threads=1, scheduler=None,
 ):  # fmt: skip
     """Train one epoch for each order; return the weights, in the layout of ``naive``, and the losses."""
     net = network(problem, model, rule, dtype)
     attach(net, problem, model, X, batch_size, n_threads)
-    net.pace = pace or ScriptedPace((False, 10**9))
+    net.scheduler = scheduler or ScriptedPace((False, 10**9))
     losses = [
         net.train_epoch(order, rule.rate, net.updates, epoch * net.n_samples) for epoch, order in enumerate(orders)
     ]

@@ -152,17 +152,17 @@ class Solver:
         return -corrected_rate * m / (np.sqrt(v) + epsilon)
 
 
-def train_epoch(model, weights, solver, X, Y, s, batch_size, order=None, keep=lambda places: 1.0):
+def train_epoch(model, weights, solver, X, Y, s, batch_size, order=None, keep_alive=lambda places: 1.0):
     """Return the weights after one epoch and the mean over examples of their batches' losses.
 
-    A batch without weight is left out. ``keep`` returns what dropout multiplies the hidden units by, for examples
+    A batch without weight is left out. ``keep_alive`` returns what dropout multiplies the hidden units by, for examples
     at some places of the order.
     """
     order = np.arange(len(X)) if order is None else order
     total, count = 0.0, 0
     for start in range(0, len(X), batch_size):
         batch = order[start : start + batch_size]
-        data = X[batch], Y[batch], s[batch], keep(np.arange(start, start + len(batch)))
+        data = X[batch], Y[batch], s[batch], keep_alive(np.arange(start, start + len(batch)))
         if s[batch].any():
             total, count = total + loss(model, weights, *data) * len(batch), count + len(batch)
             weights = solver.step(weights, gradients(model, weights, *data))

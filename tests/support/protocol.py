@@ -25,12 +25,12 @@ from random import Random
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
-from shallownet.jit import thread_team as team
+from shallownet.jit import thread_team
 from shallownet.kernels import train as epoch
 from shallownet.kernels import train_sparse as sparse_epoch
-from shallownet.kernels.structs import ASKING, GENERATOR, ORDER, SUMS_GAP, TEAM
+from shallownet.kernels.structs import GENERATOR, ORDER, PREFETCH, SUMS_GAP, TEAM
 
-SHARES = 2
+SHARDS = 2
 WEIGHTS = [1, 2, 3, 4, 0, 0]  # of six samples, of which the two that come first in the first epoch weigh nothing
 LAST = 2  # numbers of a call's last row of notes
 
@@ -102,7 +102,7 @@ class Shared:
         self.run.accessed(self.name, self.place + index, writes=True)
         self.numbers[self.place + index] = value
 
-    def shifted(self, places):
+    def offset(self, places):
         return Shared(self.run, self.name, self.numbers, self.place + places)
 
 
@@ -202,7 +202,7 @@ class Run:
 
         Of the tasks that each thread has done only their sum matters to two threads, as one's own count is never old.
         """
-        counts = slice(team.LINE, (1 + self.threads) * team.LINE)
+        counts = slice(thread_team.LINE, (1 + self.threads) * thread_team.LINE)
         numbers = {name: list(shared.numbers) for name, shared in vars(self.memory).items() if name != "run"}
         if self.threads == 2:
             numbers["team"][counts] = [sum(numbers["team"][counts])]
@@ -240,7 +240,7 @@ class Run:
     # the atomic operations
 
     def fetch(self, p, index):
-        own = index % team.LINE == 0 and index // team.LINE == 1 + self.now
+        own = index % thread_team.LINE == 0 and index // thread_team.LINE == 1 + self.now
         if not own:  # nobody else writes one's own count
             self.switch()
         self.looked.setdefault(self.now, self.version)
@@ -279,7 +279,7 @@ def place_in_program(without):
         known = [
             (name, value) for name, value in frame.f_locals.items() if isinstance(value, int | float | epoch.Batch)
         ]
-        leave = without if frame.f_code.co_filename == team.__file__ else ()
+        leave = without if frame.f_code.co_filename == thread_team.__file__ else ()
         found.append((frame.f_code.co_name, frame.f_lasti, *[pair for pair in known if pair[0] not in leave]))
         frame = frame.f_back
     return tuple(found)
@@ -289,15 +289,15 @@ class OwnCount(Shared):
     """The state of a team; without an atomic operation a thread reads only its own count."""
 
     def __getitem__(self, index):
-        assert index == (1 + self.run.now) * team.LINE
+        assert index == (1 + self.run.now) * thread_team.LINE
         return self.numbers[index]
 
 
 def memory_of(run):
     """Return the memory of a call."""
-    sums = [0] * (2 * SHARES * SUMS_GAP)
-    state = [0] * ((1 + run.threads + max(run.threads, SHARES)) * team.LINE)
-    state[0] = team.NEVER
+    sums = [0] * (2 * SHARDS * SUMS_GAP)
+    state = [0] * ((1 + run.threads + max(run.threads, SHARDS)) * thread_team.LINE)
+    state[0] = thread_team.NEVER
 
     def shared(name, count):
         return Shared(run, name, [0] * count)
@@ -309,7 +309,7 @@ def memory_of(run):
         notes=shared("notes", 2 * epochs_of(run.call) + LAST),
         sums=Shared(run, "sums", sums),
         theta=Shared(run, "theta", [1] + [0] * (run.threads - 1)),
-        gradient=shared("gradient", SHARES),
+        gradient=shared("gradient", SHARDS),
         squares=shared("squares", run.threads),
         x=shared("x", run.threads * run.call.block),
         weight=shared("weight", run.threads * run.call.block),
@@ -322,7 +322,7 @@ def memory_of(run):
 
 def work(thread, threads, memory):
     """Do one thread's part of a call of ``train`` or ``train_sparse``, by the real function."""
-    plan = [None] * (1 + max(ORDER, ASKING, GENERATOR, TEAM))
+    plan = [None] * (1 + max(ORDER, PREFETCH, GENERATOR, TEAM))
     plan[ORDER], plan[GENERATOR], plan[TEAM] = memory.order, None, memory.team
     call, losses = memory.run.call, Rows(memory=memory)
     call.room.work(thread, threads, 0, call.end, call.batch, len(WEIGHTS), 0, losses, None, None, plan, None, memory)
@@ -341,14 +341,14 @@ def epochs_of(call):
 
 def unpacked(addresses, sizes, plan, settings, memory):
     threads = memory.run.threads
-    names = "theta first second gradient squares share_sums targets weights living strip x a1 d1 z2 y weight losses"
-    buffers = dict.fromkeys(names.split(), Shared(memory.run, "none", []))
+    names = "theta moment1 moment2 gradient squares shard_sums targets sample_weight tile_weight unit_mask tail x a1 d1"
+    buffers = dict.fromkeys([*names.split(), "z2", "y"], Shared(memory.run, "none", []))
     buffers |= {"theta": memory.theta, "gradient": memory.gradient, "squares": memory.squares}
-    buffers |= {"share_sums": memory.sums, "x": memory.x, "weight": memory.weight, "losses": memory.losses}
-    block, shares = memory.run.call.block, SHARES if memory.run.call.room is epoch else 1
+    buffers |= {"shard_sums": memory.sums, "x": memory.x, "tile_weight": memory.weight, "losses": memory.losses}
+    block, shards = memory.run.call.block, SHARDS if memory.run.call.room is epoch else 1
     plan = SimpleNamespace(
-        solver=None, shares=shares, block=block, apart=block, stays=0, gradient_gap=1, units=threads, weighted=True,
-        ordered=1, generator=1, asking=1, seen=0,
+        solver=None, shards=shards, block=block, workspace_stride=block, resident=0, gradient_stride=1, units=threads,
+        weighted=True, ordered=1, generator=1, prefetch=1, seen=0,
     )  # fmt: skip
     settings = SimpleNamespace(rate=1, alpha=2, memory=memory)
     return epoch.Buffers(**buffers), None, plan, settings
@@ -360,23 +360,23 @@ def shuffle(order, n, generator):
         order[i] = rows[n - 1 - i]
 
 
-def propagate(position, seen, count, copied, begin, end, order, asking, mine, sizes, plan, settings):
+def propagate(position, seen, count, copied, begin, end, order, prefetch, mine, sizes, plan, settings):
     for place in range(begin, end):
         order[place]
     theta = sum_of(settings.memory.theta, 0, plan.units)
     for t in range(count):
         row = order[position + t]
-        mine.x[t], mine.weight[t], mine.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
+        mine.x[t], mine.tile_weight[t], mine.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
 
 
-def add_gradient(count, fresh, mine, sizes, plan):
-    gradient = sum(mine.x[t] * mine.weight[t] for t in range(count))
-    mine.gradient[0] = gradient + (0 if fresh else mine.gradient[0])
+def add_gradient(count, overwrite, mine, sizes, plan):
+    gradient = sum(mine.x[t] * mine.tile_weight[t] for t in range(count))
+    mine.gradient[0] = gradient + (0 if overwrite else mine.gradient[0])
 
 
 def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings):
     if part == 0:  # all parts hold one number, so that their sum does not depend on the number of threads
-        gradient = sum(buffers.gradient[share] for share in range(plan.shares))
+        gradient = sum(buffers.gradient[share] for share in range(plan.shards))
         old = buffers.theta[0]
         buffers.squares[0] = old * old
         buffers.theta[0] = old + rate * gradient
@@ -393,13 +393,15 @@ def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, 
         buffers.x[t], buffers.weight[t], buffers.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
 
 
-def sparse_weights(part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings):
+def sparse_weights(
+    part, parts, position, count, overwrite, done, weight_sum, rate, order, buffers, sizes, plan, settings
+):
     """Do what ``add_gradient`` and ``update_weights`` do; the first part stands for all features."""
     for t in range(count):
         order[position + t]
     gradient = sum(buffers.x[t] * buffers.weight[t] for t in range(count))
     if part == 0:
-        buffers.gradient[0] = gradient + (0 if fresh else buffers.gradient[0])
+        buffers.gradient[0] = gradient + (0 if overwrite else buffers.gradient[0])
     if done:
         update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings)
 
@@ -412,7 +414,7 @@ STANDINS = {
     "unpacked": unpacked,
     "pointer": lambda losses: losses.memory.notes,
     "pointer_at": lambda address, like: address,
-    "shifted": lambda p, places: p.shifted(places),
+    "shifted": lambda p, places: p.offset(places),
     "shuffle": shuffle,
     "propagate": propagate,
     "add_gradient": add_gradient,
@@ -440,7 +442,7 @@ def outcome(memory):
 
 def replace_operations(run):
     for name in ("fetch", "publish", "replace", "pause"):
-        setattr(team, name, getattr(run, name))
+        setattr(thread_team, name, getattr(run, name))
 
 
 def explore(call, threads):
@@ -479,39 +481,39 @@ FAULTS = {
     ),
     "the number of phases depends on data": (
         "        phase, tasks = phase + 1, tasks + threads\n",
-        "        if buffers.share_sums.numbers[place_of_sums(number, 0, plan) + 1] == 0:\n            continue\n"
+        "        if buffers.shard_sums.numbers[place_of_sums(number, 0, plan) + 1] == 0:\n            continue\n"
         "        phase, tasks = phase + 1, tasks + threads\n",
     ),
     "the order is shuffled before all are done with it": (
-        "            waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + plan.sh",
-        "\n        phase, tasks = phase + 1, tasks + plan.sh",
+        "            waits += thread_team.wait(team, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + plan",
+        "\n        phase, tasks = phase + 1, tasks + plan",
     ),
     "weights are updated before all gradients are known": (
-        "        waits += team.wait(crew, threads, tasks)\n        last, begin",
+        "        waits += thread_team.wait(team, threads, tasks)\n        last, begin",
         "        last, begin",
     ),
     "a task is said to be done before it is": (
-        "                shuffle(order, n, generator)\n                team.done(crew, thread, threads)\n",
-        "                team.done(crew, thread, threads)\n                shuffle(order, n, generator)\n",
+        "                shuffle(order, n, generator)\n                thread_team.done(team, thread, threads)\n",
+        "                thread_team.done(team, thread, threads)\n                shuffle(order, n, generator)\n",
     ),
-    "each thread notes the loss": ("    if team.claim(crew, threads, ZERO, phase + 1):\n", "    if True:\n"),
+    "each thread notes the loss": ("    if thread_team.claim(team, threads, ZERO, phase + 1):\n", "    if True:\n"),
 }
 SPARSE_FAULTS = {
     "each thread adds up the losses": (
-        "        if team.claim(crew, threads, ZERO, phase):\n            n",
+        "        if thread_team.claim(team, threads, ZERO, phase):\n            n",
         "        if 1:\n            n",
     ),
     "losses are added up before all are known": (
-        "        waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + 1\n",
+        "        waits += thread_team.wait(team, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + 1\n",
         "\n        phase, tasks = phase + 1, tasks + 1\n",
     ),
     "a sum is used before it is known": (
-        "        waits += team.wait(crew, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + threads\n"
+        "        waits += thread_team.wait(team, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + threads\n"
         "        feat",
         "\n        phase, tasks = phase + 1, tasks + threads\n        feat",
     ),
     "the next block begins before all are done with this": (
-        "        waits += team.wait(crew, threads, tasks)\n        last, begin",
+        "        waits += thread_team.wait(team, threads, tasks)\n        last, begin",
         "        last, begin",
     ),
 }
@@ -540,7 +542,7 @@ def main(what):
         assert rooms, name
         for room in rooms:
             setattr(room, name, standin)
-    team.SHORT_SPINS = 0  # not to wait for others first is the same as to have waited in vain
+    thread_team.SHORT_SPINS = 0  # not to wait for others first is the same as to have waited in vain
     if what == "faults":
         for room, faults in ((epoch, FAULTS), (sparse_epoch, SPARSE_FAULTS)):
             for fault, texts in faults.items():

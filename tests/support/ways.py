@@ -52,7 +52,7 @@ class Threaded(ShallowNetClassifier):
     """A classifier that asks for threads in every call of a kernel, in whichever process it is."""
 
     def fit(self, X, y):
-        _pace.Pace.next_call = lambda pace, left: (True, max(1, left // 2))
+        _pace.ThreadScheduler.next_call = lambda scheduler, left: (True, max(1, left // 2))
         _forward.FEW_OPERATIONS = 0
         return super().fit(X, y)
 

@@ -8,7 +8,7 @@ from naive import Model
 
 from shallownet.training import inference as _forward
 from shallownet.training import thread_scheduler as _pace
-from shallownet.training.thread_scheduler import Pace
+from shallownet.training.thread_scheduler import ThreadScheduler
 
 SHAPES = [(1, 1, 1, 1), (47, 3, 5, 2), (48, 15, 16, 3), (49, 16, 17, 6), (500, 40, 100, 26), (1, 2000, 3, 2)]
 
@@ -57,7 +57,7 @@ def test_same_bits_on_any_number_of_threads(dtype, monkeypatch):
     serial = predict(task, Model("tanh"), dtype)
     monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
     for n_threads in (2, 3):
-        monkeypatch.setattr(Pace, "next_call", lambda pace, left: (True, left // 2 + 1))
+        monkeypatch.setattr(ThreadScheduler, "next_call", lambda scheduler, left: (True, left // 2 + 1))
         assert predict(task, Model("tanh"), dtype, n_threads=n_threads).tobytes() == serial.tobytes()
 
 
@@ -75,7 +75,7 @@ def test_nan_stays_in_its_row(dtype):
     ids=["many rows", "one thread", "few rows"],
 )
 def test_threads_are_tried_where_they_may_pay(rows, n_threads, expected, monkeypatch):
-    monkeypatch.setattr(_forward, "_paces", {})
+    monkeypatch.setattr(_forward, "_schedulers", {})
     monkeypatch.setattr(_pace, "WORTH_LOADING", 0)
     used = set()
     for name in ("serial", "parallel"):
@@ -92,7 +92,7 @@ def test_threads_are_tried_where_they_may_pay(rows, n_threads, expected, monkeyp
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_number_that_is_not_finite_is_found_wherever_it_is(value, place, n_threads, dtype, monkeypatch):
     monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
-    monkeypatch.setattr(Pace, "next_call", lambda pace, left: (n_threads > 1, left // 2 + 1))
+    monkeypatch.setattr(ThreadScheduler, "next_call", lambda scheduler, left: (n_threads > 1, left // 2 + 1))
     task, model = problem(777, 37, 9, 3), Model()
     X = task.X.astype(dtype)
     assert predict_and_check(task, model, dtype, X, n_threads)[1]

@@ -21,10 +21,10 @@ from sklearn.exceptions import ConvergenceWarning
 from shallownet import ShallowNetClassifier
 from shallownet.training import loop as _training
 from shallownet.training import sample_order as _order
-from shallownet.training.loop import Course, LearningRate, Training
+from shallownet.training.loop import History, LearningRate, Training
 from shallownet.training.network import Network
 from shallownet.training.sample_order import Order
-from shallownet.training.thread_scheduler import Pace
+from shallownet.training.thread_scheduler import ThreadScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -33,8 +33,8 @@ SOON = 3.0  # seconds; a tenth of it on a machine that is not busy
 RANDOM = np.random.default_rng(0)
 X = RANDOM.standard_normal((N, 40), dtype=np.float32)
 Y = RANDOM.integers(0, 3, N)
-ENTRIES = RANDOM.standard_normal(20 * N, dtype=np.float32), RANDOM.integers(0, 3000, 20 * N), np.arange(N + 1) * 20
-X_SPARSE = sparse.csr_matrix(ENTRIES, shape=(N, 3000))
+KERNELS = RANDOM.standard_normal(20 * N, dtype=np.float32), RANDOM.integers(0, 3000, 20 * N), np.arange(N + 1) * 20
+X_SPARSE = sparse.csr_matrix(KERNELS, shape=(N, 3000))
 X_SPARSE.sum_duplicates()
 
 
@@ -44,15 +44,15 @@ class Interruption:
     def __init__(self, monkeypatch, calls):
         self.left, self.sent = calls, None
         self.timer = threading.Timer(0.02, self._send)
-        record = Pace.record
+        record = ThreadScheduler.record
 
-        def counted(pace, *arguments):
-            record(pace, *arguments)
+        def counted(scheduler, *arguments):
+            record(scheduler, *arguments)
             self.left -= 1
             if self.left == 0:
                 self.timer.start()
 
-        monkeypatch.setattr(Pace, "record", counted)
+        monkeypatch.setattr(ThreadScheduler, "record", counted)
 
     def _send(self):
         self.sent = time.perf_counter()
@@ -231,7 +231,7 @@ def interrupted_at(line, early_stopping, watched):
     order = Order(network.n_samples, None, random_state)
     options = {"max_iter": 5, "tol": 0.0, "n_iter_no_change": 9, "early_stopping": early_stopping}
     validation = ScriptedValidation() if watched else None
-    training = Training(network, LearningRate("constant", 0.1, 0.5), order, Course(), validation=validation, **options)
+    training = Training(network, LearningRate("constant", 0.1, 0.5), order, History(), validation=validation, **options)
 
     def trace(frame, event, argument):
         nonlocal left
@@ -253,7 +253,7 @@ def interrupted_at(line, early_stopping, watched):
         sys.settrace(before)
         # this network shuffles nothing
         assert random_state.randint(2**31) == np.random.RandomState(0).randint(2**31)
-    return training.course if left <= 0 else "not reached"
+    return training.history if left <= 0 else "not reached"
 
 
 @pytest.mark.skipif(
@@ -269,21 +269,21 @@ def interrupted_at(line, early_stopping, watched):
 def test_an_interrupt_between_any_two_lines_leaves_the_course_of_whole_epochs(early_stopping, watched, monkeypatch):
     monkeypatch.setattr(_order, "KERNELS_PAY", 0)
     seen, line = set(), 0
-    while (course := interrupted_at(line := line + 1, early_stopping, watched)) != "not reached":
-        if course is None:
+    while (history := interrupted_at(line := line + 1, early_stopping, watched)) != "not reached":
+        if history is None:
             continue
-        epochs = course.n_iter
+        epochs = history.n_iter
         seen.add(epochs)
-        assert course.loss_curve == [5.0, 4.0, 4.5, 3.0, 2.0][:epochs]
-        assert course.t == 10 * epochs
-        assert course.steps >= 3 * epochs  # three batches in an epoch
+        assert history.loss_curve == [5.0, 4.0, 4.5, 3.0, 2.0][:epochs]
+        assert history.t == 10 * epochs
+        assert history.steps >= 3 * epochs  # three batches in an epoch
         if not early_stopping:
-            assert course.best_loss == min(course.loss_curve, default=np.inf)
+            assert history.best_loss == min(history.loss_curve, default=np.inf)
         if watched:
-            assert course.validation_loss_curve == [1.0 / look for look in range(1, epochs + 1)]
-            assert course.validation_scores == [1.0, 2.0, 0.0, 1.0, 2.0][:epochs]
-            assert course.best_score == max(course.validation_scores, default=-np.inf)
-            assert course.best_iter == min(epochs, 2)
+            assert history.validation_loss_curve == [1.0 / look for look in range(1, epochs + 1)]
+            assert history.validation_scores == [1.0, 2.0, 0.0, 1.0, 2.0][:epochs]
+            assert history.best_score == max(history.validation_scores, default=-np.inf)
+            assert history.best_iter == min(epochs, 2)
     assert seen == ({0, 1, 2, 3, 4, 5} if watched else {0, 3, 5})
     assert line > 100
 

@@ -11,7 +11,7 @@ from sklearn.utils import shuffle
 
 from shallownet import ShallowNetClassifier
 from shallownet.training import sample_order as _order
-from shallownet.training.loop import Course, LearningRate, Training
+from shallownet.training.loop import History, LearningRate, Training
 from shallownet.training.sample_order import Order
 
 
@@ -24,25 +24,25 @@ def run(network, rate=None, shuffled=False, **options):
     defaults = {"max_iter": 50, "tol": 1e-4, "n_iter_no_change": 3}
     rate = rate or LearningRate("constant", 0.1, 0.5)
     order = Order(network.n_samples, None, np.random.RandomState(0) if shuffled else None)
-    course = Course()
-    Training(network, rate, order, course, **{**defaults, **options}).run()
-    return course
+    history = History()
+    Training(network, rate, order, history, **{**defaults, **options}).run()
+    return history
 
 
 def test_stops_when_the_loss_no_longer_improves():
     losses = [1.0, 0.5, 0.49995, 0.6, 0.4, 0.5, 0.39999, 0.4, 0.7, 0.1]
-    course = run(ScriptedNetwork(losses))
+    history = run(ScriptedNetwork(losses))
     # 0.4 is an improvement; the four epochs after it are more than n_iter_no_change
-    assert course.loss_curve == losses[:9]
-    assert (course.n_iter, course.t) == (9, 90)
-    assert course.loss == 0.7
-    assert course.best_loss == 0.39999
+    assert history.loss_curve == losses[:9]
+    assert (history.n_iter, history.t) == (9, 90)
+    assert history.loss == 0.7
+    assert history.best_loss == 0.39999
 
 
 def test_warns_at_the_last_epoch():
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(4\) reached"):
-        course = run(ScriptedNetwork([4.0, 3.0, 2.0, 1.0]), max_iter=4)
-    assert course.n_iter == 4
+        history = run(ScriptedNetwork([4.0, 3.0, 2.0, 1.0]), max_iter=4)
+    assert history.n_iter == 4
 
 
 def test_never_stops_at_infinite_patience():
@@ -70,19 +70,19 @@ def test_invscaling_rate():
 
 def test_adaptive_rate():
     network = ScriptedNetwork([1.0, 1.0, 1.0, 0.5, 0.5, 0.5] + [0.5] * 100)
-    course = run(network, LearningRate("adaptive", 1e-4, 0.5), n_iter_no_change=1, max_iter=100)
+    history = run(network, LearningRate("adaptive", 1e-4, 0.5), n_iter_no_change=1, max_iter=100)
     falls = [1e-4] * 3 + [1e-4 / 5] * 3 + [1e-4 / 25] * 2 + [1e-4 / 125] * 2
     np.testing.assert_allclose(network.rates, falls, rtol=1e-12)
-    assert course.n_iter == len(falls)
+    assert history.n_iter == len(falls)
 
 
 def test_epochs_are_done_ahead_where_none_can_be_the_last():
     losses = [1.0, 2.0, 0.5, 3.0, 0.4, *[3.0] * 50]
     network = ScriptedNetwork(losses, at_once=100)
-    course = run(network)
+    history = run(network)
     # four in a row that are no better end the training; after the first call one is, after the second none
     assert network.most == [4, 3, 2]
-    assert course == run(ScriptedNetwork(losses))
+    assert history == run(ScriptedNetwork(losses))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def drawing(network, **options):
     order = Order(network.n_samples, None, random_state)
     options = {"max_iter": 10**6, "tol": 1e-4, "n_iter_no_change": 3, **options}
     with contextlib.suppress(ZeroDivisionError):
-        Training(network, LearningRate("constant", 0.1, 0.5), order, Course(), **options).run()
+        Training(network, LearningRate("constant", 0.1, 0.5), order, History(), **options).run()
     assert order.generator is None
     return random_state.randint(2**31)
 
@@ -185,24 +185,24 @@ def test_weights_that_are_not_finite_are_an_error_that_names_the_epoch(losses, e
 
 def test_interrupt_keeps_the_epochs_before_it():
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        course = run(ScriptedNetwork([3.0, 2.0, KeyboardInterrupt()]))
-    assert course.loss_curve == [3.0, 2.0]
-    assert course.t == 20
+        history = run(ScriptedNetwork([3.0, 2.0, KeyboardInterrupt()]))
+    assert history.loss_curve == [3.0, 2.0]
+    assert history.t == 20
 
 
 def test_interrupt_keeps_the_epochs_of_an_interrupted_call():
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        course = run(ScriptedNetwork([3.0, 2.0, 1.0, 0.9, 0.8, KeyboardInterrupt, 0.5], at_once=100))
-    assert course.loss_curve == [3.0, 2.0, 1.0, 0.9, 0.8, 0.5]
-    assert course.n_iter == 6
-    assert course.t == 60
+        history = run(ScriptedNetwork([3.0, 2.0, 1.0, 0.9, 0.8, KeyboardInterrupt, 0.5], at_once=100))
+    assert history.loss_curve == [3.0, 2.0, 1.0, 0.9, 0.8, 0.5]
+    assert history.n_iter == 6
+    assert history.t == 60
 
 
 def test_interrupt_in_the_first_epoch():
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        course = run(ScriptedNetwork([KeyboardInterrupt()]))
-    assert course.n_iter == 0
-    assert np.isnan(course.loss)
+        history = run(ScriptedNetwork([KeyboardInterrupt()]))
+    assert history.n_iter == 0
+    assert np.isnan(history.loss)
 
 
 def test_verbose_prints_each_epoch(capsys):

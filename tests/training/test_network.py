@@ -13,7 +13,7 @@ from shallownet.kernels.weight_layout import layout
 from shallownet.training import buffers as _workspace
 from shallownet.training import inference as _forward
 from shallownet.training import network as _network
-from shallownet.training.buffers import dense_workspace, shares_of
+from shallownet.training.buffers import dense_workspace, shards_of
 from shallownet.training.inference import thread_count
 
 
@@ -50,10 +50,10 @@ def test_zeros_begin_at_a_border_of_registers(count, dtype):
 
 
 def test_shares_grow_with_the_batch_and_stay_large():
-    shares = [shares_of(batch_size) for batch_size in range(1, 5000)]
-    assert shares == sorted(shares)
-    assert shares[0] == 1 and shares[-1] == _workspace.MOST_SHARES
-    assert all(batch_size / count >= 32 for batch_size, count in enumerate(shares, 1) if count > 1)
+    shards = [shards_of(batch_size) for batch_size in range(1, 5000)]
+    assert shards == sorted(shards)
+    assert shards[0] == 1 and shards[-1] == _workspace.MOST_SHARDS
+    assert all(batch_size / count >= 32 for batch_size, count in enumerate(shards, 1) if count > 1)
 
 
 @pytest.mark.parametrize("batch_size", [1, 100, 128, 200, 1000, 5000], ids="batch={}".format)
@@ -62,7 +62,7 @@ def test_no_block_of_a_batch_is_short(batch_size, monkeypatch):
     X, dtype = np.zeros((2, 784), np.float32), np.dtype(np.float32)
     plan = dense_workspace(Memory(), X, layout(784, 100, 10, 16, False), dtype, batch_size, 1, False).plan
     last = batch_size % plan["block"] or plan["block"]
-    assert plan["block"] <= plan["shares"] * plan["rows"]
+    assert plan["block"] <= plan["shards"] * plan["rows"]
     assert last >= plan["block"] / 2
 
 
@@ -73,12 +73,12 @@ def test_what_threads_write_lies_far_apart(dtype):
     sizes, threads = layout(64, 100, 10, lanes, False), 3
     space = dense_workspace(Memory(), np.zeros((2, 64), dtype), sizes, dtype, 300, threads, False)
     assert space.parts == threads
-    apart = space.plan["apart"] * dtype.itemsize
-    own = [space.buffers[name] for name in ("strip", "x", "a1", "d1", "z2", "y", "weight", "losses")]
+    apart = space.plan["workspace_stride"] * dtype.itemsize
+    own = [space.buffers[name] for name in ("tail", "x", "a1", "d1", "z2", "y", "tile_weight", "losses")]
     end_of_first = max(array.ctypes.data + array.nbytes - (threads - 1) * apart for array in own)
     assert min(array.ctypes.data for array in own) + apart - end_of_first >= _workspace.APART_BYTES
-    assert (space.plan["gradient_gap"] - sizes.size) * dtype.itemsize >= _workspace.APART_BYTES
-    assert len(space.buffers["gradient"]) == (space.plan["shares"] - 1) * space.plan["gradient_gap"] + sizes.size
+    assert (space.plan["gradient_stride"] - sizes.size) * dtype.itemsize >= _workspace.APART_BYTES
+    assert len(space.buffers["gradient"]) == (space.plan["shards"] - 1) * space.plan["gradient_stride"] + sizes.size
     ones = space.buffers["x"][sizes.features :: sizes.feature_rows][: space.plan["rows"]]
     assert (ones == 1).all()
 
@@ -100,12 +100,12 @@ def test_every_example_has_its_turn_once(places, batch_size, monkeypatch):
     task = problem(n, 2, 3, 2)
     net = network(task, Model(), Rule(), np.float32)
     attach(net, task, Model(), batch_size=batch_size)
-    net.pace = ScriptedPace((False, places))
+    net.scheduler = ScriptedPace((False, places))
     net.train_epoch(None, 0.1, 0, 0)
-    assert sum(count for _, count in net.pace.taken) == n
-    assert len(net.pace.taken) <= n / min(n, max(places, batch_size)) * 2 + n / net.block
+    assert sum(count for _, count in net.scheduler.taken) == n
+    assert len(net.scheduler.taken) <= n / min(n, max(places, batch_size)) * 2 + n / net.block
     if places >= n:
-        assert len(net.pace.taken) == 1
+        assert len(net.scheduler.taken) == 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -140,7 +140,7 @@ def test_numba_keeps_its_number_of_threads(n_threads):
     task = problem(300, 4, 20, 2)
     net = network(task, Model(), Rule(), np.float32)
     attach(net, task, Model(), n_threads=n_threads)
-    net.pace = ScriptedPace((True, 10**9))
+    net.scheduler = ScriptedPace((True, 10**9))
     net.train_epoch(None, 0.1, 0, 0)
     assert numba.get_num_threads() == before
 
@@ -159,7 +159,7 @@ def test_time_to_compile_is_no_time_of_training(monkeypatch):
     monkeypatch.setattr(_network, "_ready", set())
     monkeypatch.setitem(_network._TRAIN, (False, False), compiled_first)
     seconds = []
-    monkeypatch.setattr(net.pace, "record", lambda parallel, places, taken: seconds.append(taken))
+    monkeypatch.setattr(net.scheduler, "record", lambda parallel, places, taken: seconds.append(taken))
     net.train_epoch(None, 0.1, 0, 0)
     assert len(seconds) == 1
     assert seconds[0] < 0.4

@@ -85,16 +85,16 @@ def state(model):
 def cut_off(course, place, error):
     """Return a model before and after its course is cut off, whether it was, and what was raised."""
     model, call = COURSES[course]()
-    before, watch = state(model), CutOff(place, error)
+    before, evaluate = state(model), CutOff(place, error)
     raised = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with watch:
+            with evaluate:
                 call(model)
         except BaseException as caught:
             raised = caught
-    return before, model, watch.left <= 0, raised
+    return before, model, evaluate.left <= 0, raised
 
 
 def fitted(attributes):

@@ -16,7 +16,7 @@ from shallownet.kernels.predict import FEW, LEAST_FEATURES, MOST_FEATURES, STRIP
 from shallownet.training import inference as _forward
 from shallownet.training import thread_scheduler as _pace
 from shallownet.training.inference import hidden_activations, predict_proba
-from shallownet.training.thread_scheduler import Pace
+from shallownet.training.thread_scheduler import ThreadScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -55,7 +55,7 @@ def hidden(X, coefs, intercepts, n_jobs=1):
 def in_many_calls(monkeypatch):
     """Let the clock cut a prediction into as many calls as it can, by turns on one thread and on several."""
 
-    class Turns(Pace):
+    class Turns(ThreadScheduler):
         calls = 0
 
         def next_call(self, left):
@@ -66,8 +66,8 @@ def in_many_calls(monkeypatch):
             self.parallel = False
 
     monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
-    monkeypatch.setattr(_forward, "Pace", Turns)
-    monkeypatch.setattr(_forward, "_paces", {})
+    monkeypatch.setattr(_forward, "ThreadScheduler", Turns)
+    monkeypatch.setattr(_forward, "_schedulers", {})
     monkeypatch.setattr(_pace, "SMALLEST_STEP", 0)
 
 

@@ -16,7 +16,7 @@ from shallownet.training.thread_scheduler import (
     SMALLEST_STEP,
     TRIAL_SECONDS,
     WORTH_LOADING,
-    Pace,
+    ThreadScheduler,
 )
 
 OPERATIONS = 10_000  # of an example
@@ -68,17 +68,17 @@ def crowd(monkeypatch):
 
 
 def pace_of(*, step=STEP, may=True, kind="loaded"):
-    return Pace(OPERATIONS, step, may, kind)
+    return ThreadScheduler(OPERATIONS, step, may, kind)
 
 
-def run(pace, clock, costs, duration, left=10**9):
+def run(scheduler, clock, costs, duration, left=10**9):
     """Make calls for ``duration`` seconds, at ``costs`` seconds an example; return (copy, places, seconds)."""
     end, calls = clock.now + duration, []
     while clock.now < end:
-        parallel, places = pace.next_call(left)
+        parallel, places = scheduler.next_call(left)
         seconds = places * costs[parallel]
         clock.now += seconds
-        pace.record(parallel, places, seconds)
+        scheduler.record(parallel, places, seconds)
         calls.append((parallel, places, seconds))
     return calls
 
@@ -118,33 +118,33 @@ def test_faster_copy_is_kept_and_the_other_looked_at(clock):
 
 
 def test_a_copy_is_not_judged_by_the_call_in_which_its_data_come_from_other_caches(clock):
-    pace, before, calls = pace_of(), PARALLEL, []
+    scheduler, before, calls = pace_of(), PARALLEL, []
     for _ in range(300):
-        parallel, places = pace.next_call(10**9)
+        parallel, places = scheduler.next_call(10**9)
         seconds = places * USUAL * (1.3 if parallel else 1.0 if not before else 1.6)
         clock.now += seconds
-        pace.record(parallel, places, seconds)
+        scheduler.record(parallel, places, seconds)
         calls.append((parallel, places, seconds))
         before = parallel
     assert share_of_parallel(calls) < 0.1
 
 
 def test_choice_follows_the_load(clock):
-    pace = pace_of()
-    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
-    run(pace, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 2 * RETRY_SECONDS)
-    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 5)) < 0.5
-    run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 4 * RETRY_SECONDS)
-    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+    scheduler = pace_of()
+    assert share_of_parallel(run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
+    run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 2 * RETRY_SECONDS)
+    assert share_of_parallel(run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 5)) < 0.5
+    run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 4 * RETRY_SECONDS)
+    assert share_of_parallel(run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 3)) > 0.9
 
 
 def test_one_disturbed_call_does_not_change_the_choice_but_two_do(clock):
-    pace = pace_of()
-    run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 1)
+    scheduler = pace_of()
+    run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 1)
     chosen = []
     for _ in range(2):
-        pace.record(PARALLEL, 1, 20 * USUAL)
-        chosen.append(pace.next_call(10**9)[0])
+        scheduler.record(PARALLEL, 1, 20 * USUAL)
+        chosen.append(scheduler.next_call(10**9)[0])
     assert chosen == [PARALLEL, SERIAL]
 
 
@@ -169,28 +169,28 @@ def test_a_call_does_something_and_not_too_much(left, clock):
 
 
 def test_a_first_comparison_that_was_wrong_is_soon_made_again(clock):
-    pace = pace_of()
-    asleep = run(pace, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 0.01)
+    scheduler = pace_of()
+    asleep = run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 20 * USUAL}, 0.01)
     assert any(parallel for parallel, *_ in asleep)
-    assert share_of_parallel(run(pace, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 0.3)) > 0.5
+    assert share_of_parallel(run(scheduler, clock, {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}, 0.3)) > 0.5
 
 
 def test_threads_are_seldom_tried_while_no_cpu_is_free(clock, crowd):
-    pace, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 20 * USUAL}
-    run(pace, clock, costs, 1)
+    scheduler, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 20 * USUAL}
+    run(scheduler, clock, costs, 1)
     crowd.is_there = True
-    calls = run(pace, clock, costs, 20)
+    calls = run(scheduler, clock, costs, 20)
     looks = 2 * 20 / CROWDED_RETRY_SECONDS  # of two calls each
     assert 0.5 * looks <= sum(parallel for parallel, *_ in calls) <= looks + 2
     assert crowd.asked < 21 / FIRST_RETRY_SECONDS
 
 
 def test_threads_wait_for_a_free_cpu_and_begin_soon_after(clock, crowd):
-    pace, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
+    scheduler, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
     crowd.is_there = True
-    assert share_of_parallel(run(pace, clock, costs, 0.9 * CROWDED_RETRY_SECONDS)) == 0
+    assert share_of_parallel(run(scheduler, clock, costs, 0.9 * CROWDED_RETRY_SECONDS)) == 0
     crowd.is_there = False
-    assert share_of_parallel(run(pace, clock, costs, 0.5)) > 0.7
+    assert share_of_parallel(run(scheduler, clock, costs, 0.5)) > 0.7
 
 
 @pytest.mark.parametrize("after, tried", [(0.5 * LINGER_SECONDS, True), (1.5 * LINGER_SECONDS, False)])
@@ -203,10 +203,10 @@ def test_the_threads_of_the_last_fit_are_no_crowd(after, tried, clock, crowd):
 
 
 def test_threads_that_are_fast_stay_though_no_cpu_is_free(clock, crowd):
-    pace, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
-    run(pace, clock, costs, 1)
+    scheduler, costs = pace_of(), {SERIAL: USUAL, PARALLEL: 0.6 * USUAL}
+    run(scheduler, clock, costs, 1)
     crowd.is_there = True
-    assert share_of_parallel(run(pace, clock, costs, 3)) > 0.9
+    assert share_of_parallel(run(scheduler, clock, costs, 3)) > 0.9
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ..kernels.activations import ACTIVATIONS
 from ..kernels.losses import OUTPUTS
 from ..training.fit import FITTED, Fit
 from ..training.inference import dtype_of, hidden_activations, predict_proba
-from ..training.sparse_checks import sound
+from ..training.sparse_checks import check_sparse
 from ..training.targets import SINGLE, classes_of, exact, labels_of, same_classes
 from ..training.validation_set import has_names, warn_of_names, warn_of_ranges
 from .callbacks import Hooks
@@ -391,7 +391,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
                 hooks.end(attributes)
         except BaseException:
             if watched:
-                self._become(before)
+                self._rollback(before)
             raise
         return self
 
@@ -405,7 +405,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         self._n_hidden()  # raises before anything is done
         self._check_combinations(incremental)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = sound(X), sound(exact(y), "y")
+        X, y = check_sparse(X), check_sparse(exact(y), "y")
         if incremental:
             classes = self._classes_of_first_call(y, classes)
         X, y = _validated(
@@ -425,7 +425,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         held_out = self._checked_validation(held_out, X)
         return Fit(self, X, y, sample_weight, classes, kind, held_out, incremental), first, (X, y, sample_weight)
 
-    def _become(self, before):
+    def _rollback(self, before):
         """Be what it was before, but for what the callbacks still need to end."""
         for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
             if name in vars(self):
@@ -493,7 +493,9 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         if named:
             # through an estimator of no account to an array without names: scikit-learn would warn of those of "X"
             X = _validated(BaseEstimator(), X, **options)
-        X, y = _validated(self, sound(X, "X_val"), sound(exact(y), "y_val"), multi_output=True, reset=False, **options)
+        X, y = _validated(
+            self, check_sparse(X, "X_val"), check_sparse(exact(y), "y_val"), multi_output=True, reset=False, **options
+        )
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
@@ -640,7 +642,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         model.__dict__.update(fitted)
         model.n_features_in_ = len(fitted["coefs_"][0])
         dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
-        return _validated(model, sound(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+        return _validated(model, check_sparse(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
 
     def _is_plain(self, X, fitted):
         """Return whether X is an array of real numbers and as many features as there were in the fit.

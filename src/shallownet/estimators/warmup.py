@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..jit.cache import places
-from ..jit.compiling import ENTRIES, PARALLEL
+from ..jit.compiling import KERNELS, PARALLEL
 from ..jit.threads import startable
 from .classifier import ShallowNetClassifier
 
@@ -83,7 +83,7 @@ def _report(verbose, what, do, *arguments):
 
 def _counts():
     """Return how many signatures of all entries this process has compiled, and how many it has loaded."""
-    statistics = [entry.stats for entry in ENTRIES]
+    statistics = [kernel.stats for kernel in KERNELS]
     return np.array(
         [sum(sum(getattr(s, name).values()) for s in statistics) for name in ("cache_misses", "cache_hits")]
     )

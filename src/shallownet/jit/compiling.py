@@ -21,46 +21,46 @@ from numba.extending import overload, register_jitable
 
 from .cache import Cache
 from .compiler_thread import in_compiler_thread
-from .linking import flags_of_entries, flags_of_kernels
+from .linking import flags_of_kernels, flags_of_routines
 
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 # Numba types the number 0 by its value, and would compile a kernel for it anew: these have the type of any index.
 ZERO, ONE = np.int64(0), np.int64(1)
 
-ENTRIES: list[Any] = []  # all functions that Python calls
+KERNELS: list[Any] = []  # all functions that Python calls
 PARALLEL: list[tuple[Any, Any]] = []  # those with two copies: serial, parallel
 
 
-def kernel(function: Callable) -> Callable:
+def routine(function: Callable) -> Callable:
     """Compile a function that only compiled functions call."""
-    return njit(**_FLAGS, **flags_of_kernels())(function)
+    return njit(**_FLAGS, **flags_of_routines())(function)
 
 
-def allocating_kernel(function: Callable) -> Callable:
+def allocating_routine(function: Callable) -> Callable:
     """Compile a kernel that makes arrays or returns some; it counts who holds them, as Python does."""
-    return njit(**_FLAGS, **flags_of_kernels(allocating=True))(function)
+    return njit(**_FLAGS, **flags_of_routines(allocating=True))(function)
 
 
-def by_type(function: Callable, **options: Any) -> Callable:
+def overload_routine(function: Callable, **options: Any) -> Callable:
     """Let a function of types return the implementation of ``function`` for them, which becomes a kernel."""
-    options["jit_options"] = {**_FLAGS, **flags_of_kernels()}
+    options["jit_options"] = {**_FLAGS, **flags_of_routines()}
     return overload(function, **options)
 
 
-def plain(function: Callable) -> Callable:
+def jitable(function: Callable) -> Callable:
     """Leave a function to Python as it is, and let kernels call it too."""
-    return register_jitable(**_FLAGS, **flags_of_kernels())(function)
+    return register_jitable(**_FLAGS, **flags_of_routines())(function)
 
 
-def entry(function: Callable, **flags: Any) -> Callable:
+def kernel(function: Callable, **flags: Any) -> Callable:
     """Compile a function that Python calls, and keep the result on disk."""
-    dispatcher: Any = njit(**flags, **_FLAGS, **flags_of_entries())(function)
+    dispatcher: Any = njit(**flags, **_FLAGS, **flags_of_kernels())(function)
     if config.DISABLE_JIT:
         return _without_compiler(function)
     dispatcher._cache = Cache(function)
     dispatcher.compile = _undisturbed(dispatcher.compile, dispatcher._cache)
-    ENTRIES.append(dispatcher)
+    KERNELS.append(dispatcher)
     return dispatcher
 
 
@@ -68,7 +68,7 @@ def _without_compiler(function: Callable) -> Callable:
     """Return an entry as a plain function, which works only where something stands in for the SIMD instructions."""
 
     @functools.wraps(function)
-    def entry_in_python(*arguments: Any) -> Any:
+    def kernel_in_python(*arguments: Any) -> Any:
         try:
             return function(*arguments)
         except NotImplementedError as error:  # Numba's, of its intrinsics
@@ -76,15 +76,15 @@ def _without_compiler(function: Callable) -> Callable:
                 "shallownet runs compiled code only: unset the environment variable NUMBA_DISABLE_JIT."
             ) from error
 
-    return entry_in_python
+    return kernel_in_python
 
 
-def _undisturbed(compile_entry: Callable, cache: Cache) -> Callable:
+def _undisturbed(compile_kernel: Callable, cache: Cache) -> Callable:
     """Return what compiles, loads and saves an entry, so that no signal, no finalizer and no process disturbs it."""
 
     def and_release(signature: Any) -> Any:
         try:
-            return compile_entry(signature)
+            return compile_kernel(signature)
         finally:
             cache.release()
 
@@ -98,6 +98,6 @@ def serial_and_parallel(function: Callable) -> tuple[Callable, Callable]:
     """
     twin = types.FunctionType(function.__code__, function.__globals__, function.__name__ + "_parallel")
     twin.__qualname__ = twin.__name__
-    copies = entry(function), entry(twin, parallel=True)
+    copies = kernel(function), kernel(twin, parallel=True)
     PARALLEL.append(copies)
     return copies

@@ -120,7 +120,7 @@ class _Unlinked(codegen.JITCodeLibrary):
         return list(found)
 
 
-class _Entry(codegen.JITCodeLibrary):
+class _Kernel(codegen.JITCodeLibrary):
     """The code of an entry with all the kernels that it calls."""
 
     def _optimize_final_module(self) -> None:
@@ -176,14 +176,14 @@ _ROOM = 2**16  # objects on its frame
 _with_room = types.FunctionType(_call.__code__.replace(co_stacksize=_ROOM), globals())
 
 
-class _EntryCompiler(compiler.Compiler):
+class _KernelCompiler(compiler.Compiler):
     """Compiles an entry, with all that it calls, each within the compilation of its caller."""
 
     def compile_extra(self, function: Any) -> Any:
         if not _is_known(codegen.JITCodeLibrary):
             return _with_room(super().compile_extra, function)
         code = self.state.targetctx.codegen()
-        self.state.library = (_Entry if _can_mark() else codegen.JITCodeLibrary)(code, function.__qualname__)
+        self.state.library = (_Kernel if _can_mark() else codegen.JITCodeLibrary)(code, function.__qualname__)
         self.state.library.enable_object_caching()
         library = code._library_class
         try:
@@ -193,7 +193,7 @@ class _EntryCompiler(compiler.Compiler):
             code._library_class = library
 
 
-class _KernelCompiler(compiler.Compiler):
+class _RoutineCompiler(compiler.Compiler):
     def define_pipelines(self) -> list[Any]:
         pipelines = super().define_pipelines()
         for pipeline in pipelines:
@@ -214,18 +214,18 @@ class _KernelCompiler(compiler.Compiler):
         return compiled
 
 
-def flags_of_entries() -> dict[str, Any]:
+def flags_of_kernels() -> dict[str, Any]:
     """Return the flags of njit for functions that Python calls."""
-    return {"pipeline_class": _EntryCompiler}
+    return {"pipeline_class": _KernelCompiler}
 
 
-def flags_of_kernels(allocating: bool = False) -> dict[str, Any]:
+def flags_of_routines(allocating: bool = False) -> dict[str, Any]:
     """Return the flags of njit for functions that only compiled functions call.
 
     Most kernels allocate nothing, and what they are given is held by those who called the entry: without Numba's
     runtime for memory they count no references, which takes 4 % of the time to compile.
     """
-    deferred = {"pipeline_class": _KernelCompiler} if _is_known(codegen.JITCodeLibrary) else {}
+    deferred = {"pipeline_class": _RoutineCompiler} if _is_known(codegen.JITCodeLibrary) else {}
     return {"_nrt": allocating, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **deferred}
 
 

@@ -30,7 +30,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from .compiling import ZERO, kernel
+from .compiling import ZERO, routine
 
 LINE = 16  # numbers from one counter to the next: two cache lines, as CPUs fetch them in pairs
 SHORT_SPINS = 50  # turns of waiting, about a microsecond, before a thread looks for tasks of others
@@ -94,7 +94,7 @@ def pause(typingctx):
     return types.none(), codegen
 
 
-@kernel
+@routine
 def begin(team, threads, tasks):
     """Begin a call of so many threads, whose phases have at most so many tasks. OUT team."""
     for i in range(0, (1 + threads + tasks) * LINE, LINE):
@@ -102,7 +102,7 @@ def begin(team, threads, tasks):
     team[0] = NEVER
 
 
-@kernel
+@routine
 def claim(team, threads, task, phase):
     """Return whether the calling thread is the one to do this task of this phase. INOUT team."""
     if threads == 1:
@@ -112,7 +112,7 @@ def claim(team, threads, task, phase):
     return last < phase and replace(team, place, last, phase)
 
 
-@kernel
+@routine
 def done(team, thread, threads):
     """Say that the calling thread has done a task that it claimed. INOUT team."""
     if threads > 1:
@@ -120,7 +120,7 @@ def done(team, thread, threads):
         publish(team, place, team[place] + 1)
 
 
-@kernel
+@routine
 def all_done(team, threads, tasks):
     """Return whether so many tasks of the call are done."""
     count = 0
@@ -129,8 +129,8 @@ def all_done(team, threads, tasks):
     return count >= tasks
 
 
-@kernel
-def soon_done(team, threads, tasks):
+@routine
+def spin_until_done(team, threads, tasks):
     """Return whether so many tasks of the call are done within a moment."""
     spins = 0
     while spins < SHORT_SPINS and not all_done(team, threads, tasks):
@@ -139,7 +139,7 @@ def soon_done(team, threads, tasks):
     return spins < SHORT_SPINS
 
 
-@kernel
+@routine
 def wait(team, threads, tasks):
     """Wait until so many tasks of the call are done; return how often the CPU was offered to other threads."""
     spins = 0
@@ -151,13 +151,13 @@ def wait(team, threads, tasks):
     return spins // SPINS
 
 
-@kernel
+@routine
 def end_after(team, phase):
     """Let the call end after this phase, in which the calling thread has claimed a task. INOUT team."""
     publish(team, ZERO, phase)
 
 
-@kernel
+@routine
 def ended(team, threads, phase):
     """Return whether the call ends after this phase, whose tasks are all done."""
     return threads > 1 and fetch(team, 0) <= phase

@@ -9,7 +9,7 @@ Reference: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), for
 
 import math
 
-from ..jit.compiling import kernel
+from ..jit.compiling import routine
 from ..simd.vector_math import erfcx, exp, log1p, logistic, tanh
 from ..simd.vector_ops import select
 from ..simd.vectors import lane_count, load, splat, store
@@ -33,21 +33,21 @@ _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TAU = math.sqrt(2 * math.pi)
 
 
-@kernel
+@routine
 def logistic_unit(z):
     """Return 1 / (1 + exp(-z)) and a (1 - a)."""
     a = logistic(z)
     return a, a * (1.0 - a)
 
 
-@kernel
+@routine
 def tanh_unit(z):
     """Return tanh(z) and 1 - a**2."""
     a = tanh(z)
     return a, 1.0 - a * a
 
 
-@kernel
+@routine
 def gelu_unit(z):
     """Return z F(z) and F(z) + z f(z), F and f the normal distribution and its density."""
     c = bounded(z)
@@ -57,7 +57,7 @@ def gelu_unit(z):
     return select(z < 0.0, c, z) * cumulated, cumulated + c * bell / _ROOT_TAU
 
 
-@kernel
+@routine
 def silu_unit(z):
     """Return z s(z) and s + z s (1 - s), s the logistic function."""
     c = bounded(z)
@@ -65,20 +65,20 @@ def silu_unit(z):
     return select(z < 0.0, c, z) * s, s + c * s * (1.0 - s)
 
 
-@kernel
+@routine
 def bounded(z):
     """Return z within bounds where its exponential is 0 or infinite, so that infinity times 0 does not arise."""
     z = select(z < -1e4, -1e4, z)
     return select(z >= 1e4, 1e4, z)
 
 
-@kernel
+@routine
 def softplus_unit(z):
     """Return log(1 + exp(z)) and the logistic function."""
     return select(z < 0.0, 0.0, z) + log1p(exp(select(z < 0.0, z, -z))), logistic(z)
 
 
-@kernel
+@routine
 def activate(code, slope, z, derivative, start, stop):
     """Replace z by g(z) and set derivative to g'(z), for flat places start..stop.
 
@@ -113,7 +113,7 @@ def activate(code, slope, z, derivative, start, stop):
             store_pair(z, derivative, i, (select(below, x * slope, x), select(below, splat(z, slope), 1.0)))
 
 
-@kernel
+@routine
 def rectify(slope, z, start, stop):
     """Replace z by its leaky ReLU, without a derivative, for flat places start..stop. INOUT z.
 
@@ -124,7 +124,7 @@ def rectify(slope, z, start, stop):
         store(z, i, select(x < 0.0, x * slope, x))
 
 
-@kernel
+@routine
 def store_pair(values, derivatives, i, pair):
     """Store value and derivative of one lane group. OUT values, derivatives."""
     store(derivatives, i, pair[1])

@@ -4,13 +4,13 @@ Where the numbers of a row do not follow each other but those of a column do, a 
 there are lanes is turned around in registers.
 """
 
-from ..jit.compiling import kernel
+from ..jit.compiling import routine
 from ..simd.tiles import read_block, store_block, transposed
 from ..simd.vectors import REGISTER_BYTES, lane_count, read, read_lanes, store
 from .step import COLUMNS, copy_row, far_apart
 
 
-@kernel
+@routine
 def copy_block(address, row_stride, column_stride, rows, features, x, row):
     """Copy the first numbers of rows of X, from an address on, to x, whose rows are ``row`` apart.
 
@@ -33,7 +33,7 @@ def copy_block(address, row_stride, column_stride, rows, features, x, row):
             copy_row(source, column_stride, size, x, t * row + f, min(columns, features - f))
 
 
-@kernel
+@routine
 def copy_transposed(address, row_stride, column_stride, rows, features, x, gap):
     """Copy the first numbers of rows of X, from an address on, to x as [f][lanes of rows], ``gap`` apart. OUT x."""
     lanes = lane_count(x)

@@ -10,7 +10,7 @@ logistic output.
 Reference: C. Szegedy et al., "Rethinking the Inception architecture" (2016), for label smoothing.
 """
 
-from ..jit.compiling import kernel
+from ..jit.compiling import routine
 from ..simd.vector_math import exp, log, logistic
 from ..simd.vector_ops import select
 from ..simd.vectors import lane_count, load, splat, store
@@ -19,7 +19,7 @@ OUTPUT_LOGISTIC, OUTPUT_SOFTMAX = range(2)
 OUTPUTS = {"logistic": OUTPUT_LOGISTIC, "softmax": OUTPUT_SOFTMAX}
 
 
-@kernel
+@routine
 def probabilities(code, z2, gap, outputs, theta, b2, start, stop):
     """Replace z2 by a2 = sigma(z2 + b2), for examples start..stop in whole lanes.
 
@@ -46,7 +46,7 @@ def probabilities(code, z2, gap, outputs, theta, b2, start, stop):
                 store(z2, k * gap + t, load(z2, k * gap + t) * scale)
 
 
-@kernel
+@routine
 def cross_entropy(code, a2, gap, outputs, y, weight, losses, clip, smoothing, start, stop):
     """Set the weighted loss of each example and replace a2 by dz2 = weight * (a2 - target).
 
@@ -63,7 +63,7 @@ def cross_entropy(code, a2, gap, outputs, y, weight, losses, clip, smoothing, st
         store(losses, t, loss * w)
 
 
-@kernel
+@routine
 def logistic_loss(a2, gap, outputs, y, w, clip, smoothing, t):
     """Return the losses of the examples at t; INOUT a2."""
     loss = splat(a2, 0.0)
@@ -80,7 +80,7 @@ def logistic_loss(a2, gap, outputs, y, w, clip, smoothing, t):
     return loss
 
 
-@kernel
+@routine
 def softmax_loss(a2, gap, outputs, y, w, clip, smoothing, t):
     """Return the losses of the examples at t; INOUT a2."""
     target = load(y, t)
@@ -98,7 +98,7 @@ def softmax_loss(a2, gap, outputs, y, w, clip, smoothing, t):
     return -((1.0 - smoothing) * log(clipped(likelihood, clip)) + share * others)
 
 
-@kernel
+@routine
 def clipped(p, clip):
     """Return p, kept at least ``clip`` away from 0 and 1."""
     p = select(p < clip, clip, p)

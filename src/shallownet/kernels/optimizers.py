@@ -13,22 +13,22 @@ corrections folded into the rate; I. Sutskever et al., "On the importance of ini
 learning" (2013), for Nesterov's momentum.
 """
 
-from ..jit.compiling import kernel
-from ..simd.vector_ops import fma, square_root, total
-from ..simd.vectors import expect_store, lane_count, load, splat, store
+from ..jit.compiling import routine
+from ..simd.vector_ops import fma, reduce_add, square_root
+from ..simd.vectors import lane_count, load, prefetch_write, splat, store
 
 SGD, NESTEROV, ADAM, GRADIENT = range(4)
 AHEAD = 8  # lanes of weights beyond those that are updated whose cache lines are asked for
 
 
-@kernel
+@routine
 def update(
-    solver, theta, first, second, gradient, gap, shares, start, stop,
+    solver, theta, first, second, gradient, gap, shards, start, stop,
     penalty, scale, rate, decay_1, decay_2, epsilon,
 ):  # fmt: skip
     """Update theta[start:stop] and its moments; return the sum of squares of the old weights.
 
-    G is the sum over ``shares`` gradients that lie ``gap`` apart, in that order. ``scale`` is 1 / weight_sum.
+    G is the sum over ``shards`` gradients that lie ``gap`` apart, in that order. ``scale`` is 1 / weight_sum.
     ``decay_1`` is SGD's momentum or Adam's beta_1, ``decay_2`` Adam's beta_2; ``rate`` is the learning rate, for
     Adam with the corrections of its step.
     IN gradient; INOUT theta, first, second.
@@ -36,12 +36,12 @@ def update(
     lanes = lane_count(theta)
     squares = splat(theta, 0.0)
     for i in range(start, stop, lanes):
-        expect_store(theta, i + AHEAD * lanes)  # all threads have read it
+        prefetch_write(theta, i + AHEAD * lanes)  # all threads have read it
         w = load(theta, i)
         squares = fma(w, w, squares)
         g = load(gradient, i)
-        for share in range(1, shares):
-            g = g + load(gradient, share * gap + i)
+        for shard in range(1, shards):
+            g = g + load(gradient, shard * gap + i)
         g = fma(w, penalty, g) * scale
         m = load(first, i)
         if solver == GRADIENT:
@@ -56,4 +56,4 @@ def update(
             w = w + (fma(m, decay_1, -(g * rate)) if solver == NESTEROV else m)
         store(first, i, m)
         store(theta, i, w)
-    return total(squares)
+    return reduce_add(squares)

@@ -9,22 +9,22 @@ short as a strip. Each sum goes over the features in their order, by whichever w
 import numpy as np
 from numba import prange
 
-from ..jit.compiling import ONE, ZERO, allocating_kernel, entry, kernel, plain, serial_and_parallel
+from ..jit.compiling import ONE, ZERO, allocating_routine, jitable, kernel, routine, serial_and_parallel
 from ..simd.matmul import ADD, SET, UNIT, multiply
 from ..simd.tail_panel import multiply_shared
-from ..simd.vector_ops import total
+from ..simd.vector_ops import reduce_add
 from ..simd.vectors import (
     REGISTER_BYTES,
-    border,
-    keep,
+    align_up,
+    keep_alive,
     lane_count,
     load,
     numbers,
+    offset,
     pointer,
     pointer_at,
     read,
     read_lanes,
-    shifted,
     splat,
     store,
 )
@@ -56,7 +56,7 @@ NARROW = np.int64(
 FEW_BYTES = 32 * 1024  # of W1 that all of them are multiplied with before the next
 
 
-@plain
+@jitable
 def strip_of(features, hidden, size):
     """Return how many features of W1 are brought into panels at once; all strips but the last are as long.
 
@@ -71,7 +71,7 @@ def strip_of(features, hidden, size):
 # --- dense X --------------------------------------------------------------------------------------------
 
 
-@kernel
+@routine
 def fill_strip(first, last, job, w):
     """Bring W1 of the features first..last into panels, which are a strip apart. OUT w, zero behind the units."""
     lanes = lane_count(w)
@@ -88,19 +88,19 @@ def fill_strip(first, last, job, w):
             w[place + (f - first) * lanes] = read(column + f * job.w1_row, w)
 
 
-@kernel
+@routine
 def add_strip(first, last, rows, x, row, w, sizes, job, a1):
     """Add the products of rows of x and the features first..last, in panels, to the sums. IN x, w; INOUT a1."""
     lanes = lane_count(w)
     gap, out_gap = job.strip * lanes, job.rows * lanes
     mode = SET if first == 0 else ADD
-    multiply(x, ZERO, row, ONE, rows, last - first, w, ZERO, gap, sizes.whole, a1, ZERO, out_gap, mode)
-    if sizes.shared > 1:
-        whole = sizes.whole
-        multiply_shared(sizes.shared, x, ZERO, row, rows, last - first, w, whole * gap, a1, whole * out_gap, mode)
+    multiply(x, ZERO, row, ONE, rows, last - first, w, ZERO, gap, sizes.full_panels, a1, ZERO, out_gap, mode)
+    if sizes.groups > 1:
+        whole = sizes.full_panels
+        multiply_shared(sizes.groups, x, ZERO, row, rows, last - first, w, whole * gap, a1, whole * out_gap, mode)
 
 
-@kernel
+@routine
 def fill_narrow_strip(first, last, job, w):
     """Copy W1 of the features first..last and few units to w, whose rows are UNIT apart. OUT w, zero elsewhere."""
     for f in range(first, last):
@@ -108,7 +108,7 @@ def fill_narrow_strip(first, last, job, w):
             w[(f - first) * UNIT + h] = read(job.w1_address + f * job.w1_row + h * job.w1_column, w)
 
 
-@kernel
+@routine
 def add_narrow_strip(first, last, rows, x, w, job, z):
     """Add the products of rows of x, which fill the lanes, and the features first..last to z [t / lanes][UNIT][lanes].
 
@@ -121,7 +121,7 @@ def add_narrow_strip(first, last, rows, x, w, job, z):
     )  # fmt: skip
 
 
-@kernel
+@routine
 def turn_narrow(rows, job, z, a1):
     """Copy the sums z [t / lanes][UNIT][lanes] of rows to a1 [t][lanes]. IN z; OUT a1."""
     lanes = lane_count(z)
@@ -131,7 +131,7 @@ def turn_narrow(rows, job, z, a1):
             a1[t * lanes + h] = z[(t // lanes * UNIT + h) * lanes + t % lanes]
 
 
-@kernel
+@routine
 def add_as_it_lies(begin, end, first, last, rows, x, row, w1, job, a1):
     """Add the products of few rows of x and the features first..last to the sums of the units begin..end.
 
@@ -147,13 +147,13 @@ def add_as_it_lies(begin, end, first, last, rows, x, row, w1, job, a1):
                 add_features(x, t * row - first, f, min(f + step, last), w1, job.hidden, unit, a1, place, gap)
 
 
-@allocating_kernel
+@allocating_routine
 def add_few(part, parts, begin, end, first, last, job, sums, like):
     """Add up this part's units of few rows over the features first..last; return 0, or NaN as ``predict`` does.
 
     INOUT sums.
     """
-    a1 = border(sums)
+    a1 = align_up(sums)
     lanes = lane_count(a1)
     count, gap, row = end - begin, job.rows * lanes, x_row(job, lanes)
     groups = panels_of(job.hidden, lanes) // GROUP
@@ -164,7 +164,7 @@ def add_few(part, parts, begin, end, first, last, job, sums, like):
             for t in range(count):
                 store(a1, j * gap + t * lanes, splat(a1, 0.0))
     array = zeros(count * row, like)
-    x, w1 = border(array), pointer_at(job.w1_address, like)
+    x, w1 = align_up(array), pointer_at(job.w1_address, like)
     zero = splat(x, 0.0)
     for f in range(first, last, job.strip):
         g = min(f + job.strip, last)
@@ -172,26 +172,26 @@ def add_few(part, parts, begin, end, first, last, job, sums, like):
         copy_block(address, job.x_row, job.x_column, count, g - f, x, row)
         zero = times_zero(x, ZERO, count * row, zero)
         add_as_it_lies(unit, stop, f, g, count, x, row, w1, job, a1)
-    keep((array, sums))
-    return total(zero)
+    keep_alive((array, sums))
+    return reduce_add(zero)
 
 
-@allocating_kernel
+@allocating_routine
 def finish_few(begin, end, last, job, sums, slope, out):
     """Go on from the sums of few rows, if they are complete; return 0, or NaN as ``predict`` does. OUT out."""
-    a1 = border(sums)
+    a1 = align_up(sums)
     zero = splat(a1, 0.0)
     if last == job.features:
         head, outputs = head_of(job, out)
         lanes = lane_count(a1)
-        add_intercepts(end - begin, a1, job.rows * lanes, border(head), head_layout(job, lanes))
-        zero = finish(begin, end - begin, a1, border(outputs), border(head), job, slope, pointer(out))
-        keep((head, outputs))
-    keep(sums)
-    return total(zero)
+        add_intercepts(end - begin, a1, job.rows * lanes, align_up(head), head_layout(job, lanes))
+        zero = finish(begin, end - begin, a1, align_up(outputs), align_up(head), job, slope, pointer(out))
+        keep_alive((head, outputs))
+    keep_alive(sums)
+    return reduce_add(zero)
 
 
-@allocating_kernel
+@allocating_routine
 def add_many(part, parts, begin, end, first, last, job, sums, slope, out):
     """Do this part's rows for the features first..last; return 0, or NaN as ``predict`` does. INOUT sums; OUT out."""
     lanes = lane_count(pointer(out))
@@ -204,7 +204,7 @@ def add_many(part, parts, begin, end, first, last, job, sums, slope, out):
     narrow = job.hidden <= NARROW
     xs, ws = zeros(TILE * row, out), zeros(whole.panels * lanes * job.strip, out)
     zs = zeros(TILE * lanes, out)
-    x, w, z = border(xs), border(ws), border(zs)
+    x, w, z = align_up(xs), align_up(ws), align_up(zs)
     zero = splat(x, 0.0)
     for f in range(first, last, job.strip):
         g = min(f + job.strip, last)
@@ -216,7 +216,7 @@ def add_many(part, parts, begin, end, first, last, job, sums, slope, out):
             count = min(TILE, stop - t)
             # sums that are complete at once need no more room than a tile
             place = TILE * part if job.strip == job.features else t - begin
-            a1 = shifted(border(sums), place * lanes)
+            a1 = offset(align_up(sums), place * lanes)
             address = job.x_address + t * job.x_row + f * job.x_column
             if narrow:
                 copy_transposed(address, job.x_row, job.x_column, count, g - f, x, job.strip * lanes)
@@ -231,19 +231,19 @@ def add_many(part, parts, begin, end, first, last, job, sums, slope, out):
                     for i in range(0, TILE * lanes, lanes):
                         store(z, i, load(a1, i))
                     turn_narrow(count, job, z, a1)
-                add_intercepts(count, a1, gap, border(head), sizes)
-                zero = zero + finish(t, count, a1, border(outputs), border(head), job, slope, pointer(out))
-    keep((head, outputs, xs, ws, zs, sums))
-    return total(zero)
+                add_intercepts(count, a1, gap, align_up(head), sizes)
+                zero = zero + finish(t, count, a1, align_up(outputs), align_up(head), job, slope, pointer(out))
+    keep_alive((head, outputs, xs, ws, zs, sums))
+    return reduce_add(zero)
 
 
-@plain
+@jitable
 def x_row(job, lanes):
     """Return how far rows of x are apart: no power of two, or they would share their places in the first cache."""
     return round_up(job.strip, lanes) + lanes
 
 
-@allocating_kernel
+@allocating_routine
 def do_part(part, parts, begin, end, first, last, job, sums, slope, out):
     """Do one part of a call, of few rows or of more."""
     names = Job(*numbers(job, JOB))
@@ -276,7 +276,7 @@ predict_serial, predict_parallel = predict
 # --- sparse X -------------------------------------------------------------------------------------------
 
 
-@entry
+@kernel
 def predict_sparse(begin, indptr, indices, data, job, slope, out):
     """Set out[begin:], as far as indptr reaches, to what the job wants of those rows of sparse X (CSR).
 
@@ -287,18 +287,18 @@ def predict_sparse(begin, indptr, indices, data, job, slope, out):
     lanes = lane_count(pointer(data))
     head, outputs = head_of(names, out)
     sums = sums_of(job, out)
-    a1, gap, zero = border(sums), names.rows * lanes, splat(pointer(data), 0.0)
+    a1, gap, zero = align_up(sums), names.rows * lanes, splat(pointer(data), 0.0)
     w1 = pointer_at(names.w1_address, out)
     begins = pointer(indptr)
     for first in range(0, indptr.size - 1, TILE):
         count = min(TILE, indptr.size - 1 - first)
-        set_intercepts(count, a1, gap, border(head), head_layout(names, lanes))
+        set_intercepts(count, a1, gap, align_up(head), head_layout(names, lanes))
         for t in range(count):
             for unit in range(0, names.hidden, GROUP * lanes):
                 add_nonzeros(
                     pointer(data), pointer(indices), begins[first + t], begins[first + t + 1], w1, names.hidden, unit,
                     a1, unit // lanes * gap + t * lanes, gap,
                 )  # fmt: skip
-        zero = zero + finish(begin + first, count, a1, border(outputs), border(head), names, slope, pointer(out))
-    keep((head, outputs, sums, data, indices))
-    return total(zero)
+        zero = zero + finish(begin + first, count, a1, align_up(outputs), align_up(head), names, slope, pointer(out))
+    keep_alive((head, outputs, sums, data, indices))
+    return reduce_add(zero)

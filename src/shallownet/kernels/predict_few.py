@@ -7,14 +7,14 @@ in the same order as with panels, and so the same bits.
 Letters as in ``examples``; ``unit`` is the first hidden unit of a group, e counts nonzeros.
 """
 
-from ..jit.compiling import kernel
+from ..jit.compiling import routine
 from ..simd.tiles import add_products, add_products_within, load_block, store_block
 from ..simd.vectors import lane_count, splat
 
 GROUP = 4  # registers that are summed together, unless one is enough
 
 
-@kernel
+@routine
 def add_features(x, place, first, last, w1, hidden, unit, out, target, gap):
     """Add the products of x[place + f] and W1[f] for first <= f < last to the sums of a group, ``gap`` apart.
 
@@ -38,7 +38,7 @@ def add_features(x, place, first, last, w1, hidden, unit, out, target, gap):
         store_block(out, target, gap, few)
 
 
-@kernel
+@routine
 def add_nonzeros(values, features, first, last, w1, hidden, unit, out, target, gap):
     """Add the products of values[e] and W1[features[e]] for first <= e < last to the sums of a group, ``gap`` apart.
 

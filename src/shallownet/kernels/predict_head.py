@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..jit.compiling import ZERO, allocating_kernel, kernel, plain
+from ..jit.compiling import ZERO, allocating_routine, jitable, routine
 from ..simd.matmul import output_layer
 from ..simd.vector_ops import fma, select
-from ..simd.vectors import border, lane_count, load, numbers, pointer, pointer_at, read, splat, store
+from ..simd.vectors import align_up, lane_count, load, numbers, pointer, pointer_at, read, splat, store
 from .activations import LEAKY_RELU, RELU, activate, rectify
 from .losses import OUTPUT_LOGISTIC, probabilities
 from .predict_few import GROUP
@@ -51,19 +51,19 @@ Z2_GAP = np.int64(TILE)  # numbers from one output of a tile to the next
 JOB = len(Job._fields)  # a compile-time length for the kernels' unpacking
 
 
-@plain
+@jitable
 def panels_of(hidden, lanes):
     """Return how many registers the sums of a row take: those of its panels in whole groups."""
     return round_up(-(-hidden // lanes), GROUP)
 
 
-@allocating_kernel
+@allocating_routine
 def zeros(count, like):
     """Return an array of zeros with room for ``count`` numbers from its border on."""
     return np.zeros(count + lane_count(pointer(like)), like.dtype)
 
 
-@allocating_kernel
+@allocating_routine
 def sums_of(job, like):
     """Return room for the sums of the hidden layer."""
     names = Job(*numbers(job, JOB))
@@ -71,7 +71,7 @@ def sums_of(job, like):
     return zeros(names.rows * panels_of(names.hidden, lanes) * lanes, like)
 
 
-@allocating_kernel
+@allocating_routine
 def head_of(job, like):
     """Return the head in panels, behind it 1 for each unit of the last panel that exists, and a tile's outputs.
 
@@ -80,8 +80,8 @@ def head_of(job, like):
     lanes = lane_count(pointer(like))
     sizes = head_layout(job, lanes)
     head, outputs = zeros(sizes.size + lanes, like), zeros(TILE * sizes.output_rows, like)
-    theta = border(head)
-    spread(pointer_at(job.b1_address, like), ZERO, job.hidden, theta, ZERO, sizes.w1_gap)
+    theta = align_up(head)
+    spread(pointer_at(job.b1_address, like), ZERO, job.hidden, theta, ZERO, sizes.w1_stride)
     for h in range(job.hidden):
         row = job.w2_address + h * job.w2_row
         place = place_of_output(h, ZERO, sizes, lanes)
@@ -95,33 +95,33 @@ def head_of(job, like):
     return head, outputs
 
 
-@plain
+@jitable
 def head_layout(job, lanes):
     """Return the layout of the head."""
     return layout(0, job.hidden, job.outputs, lanes, False)
 
 
-@kernel
+@routine
 def add_intercepts(count, a1, gap, theta, sizes):
     """Add b1 to the sums of ``count`` rows. IN theta; INOUT a1."""
     lanes = lane_count(a1)
     for j in range(sizes.panels):
-        b1 = load(theta, j * sizes.w1_gap)
+        b1 = load(theta, j * sizes.w1_stride)
         for i in range(j * gap, j * gap + count * lanes, lanes):
             store(a1, i, load(a1, i) + b1)
 
 
-@kernel
+@routine
 def set_intercepts(count, a1, gap, theta, sizes):
     """Let the sums of ``count`` rows begin with b1. IN theta; OUT a1."""
     lanes = lane_count(a1)
     for j in range(sizes.panels):
-        b1 = load(theta, j * sizes.w1_gap)
+        b1 = load(theta, j * sizes.w1_stride)
         for i in range(j * gap, j * gap + count * lanes, lanes):
             store(a1, i, b1)
 
 
-@kernel
+@routine
 def activate_rows(count, a1, gap, theta, sizes, activation, slope):
     """Replace z1 of ``count`` rows by their activations, 0 for units that do not exist. IN theta; INOUT a1."""
     lanes = lane_count(a1)
@@ -138,7 +138,7 @@ def activate_rows(count, a1, gap, theta, sizes, activation, slope):
                 store(a1, i, select(exists, load(a1, i), 0.0))
 
 
-@kernel
+@routine
 def finish(row, count, a1, z2, theta, job, slope, out):
     """Go on from z1 of up to a tile of rows to the rows ``row``.. of out; return 0 times the outputs, in lanes.
 
@@ -151,7 +151,7 @@ def finish(row, count, a1, z2, theta, job, slope, out):
     if job.wanted:
         copy_hidden(row, count, a1, gap, job.hidden, out)
     else:
-        output_layer(a1, ZERO, count, gap, theta, sizes.w2, sizes.w2_gap, sizes.panels, sizes.outputs, z2, Z2_GAP)
+        output_layer(a1, ZERO, count, gap, theta, sizes.w2, sizes.w2_stride, sizes.panels, sizes.outputs, z2, Z2_GAP)
         probabilities(job.output, z2, Z2_GAP, sizes.outputs, theta, sizes.b2, ZERO, count)
         copy_probabilities(row, count, job.output, z2, sizes.outputs, out)
         for k in range(sizes.outputs):
@@ -159,7 +159,7 @@ def finish(row, count, a1, z2, theta, job, slope, out):
     return zero
 
 
-@kernel
+@routine
 def times_zero(p, first, count, zero):
     """Return ``zero`` plus 0 times each of the numbers from p[first] on: NaN if one of them is not finite.
 
@@ -180,7 +180,7 @@ def times_zero(p, first, count, zero):
     return (a + b) + (c + d)
 
 
-@kernel
+@routine
 def copy_probabilities(row, count, output, z2, outputs, out):
     """Copy a tile's probabilities to rows row.. of out (rows, classes or labels); OUT out."""
     if output == OUTPUT_LOGISTIC and outputs == 1:
@@ -193,7 +193,7 @@ def copy_probabilities(row, count, output, z2, outputs, out):
                 out[(row + t) * outputs + k] = z2[k * TILE + t]
 
 
-@kernel
+@routine
 def copy_hidden(row, count, a1, gap, hidden, out):
     """Copy a tile's hidden activations to rows row.. of out (rows, hidden); OUT out."""
     lanes = lane_count(a1)

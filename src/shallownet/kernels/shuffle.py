@@ -8,7 +8,7 @@ References: M. Matsumoto and T. Nishimura, "Mersenne twister" (1998); R. Dursten
 permutation" (1964).
 """
 
-from ..jit.compiling import ZERO, kernel, plain
+from ..jit.compiling import ZERO, jitable, routine
 
 WORDS = 624  # of the generator's key
 PLACE, DRAWS = WORDS, WORDS + 1  # in a state: the key, the place of the next draw, the draws of the key's words
@@ -17,7 +17,7 @@ _MIDDLE = 397
 _TWIST = 0x9908B0DF
 
 
-@kernel
+@routine
 def shuffle(order, n, state):
     """Shuffle order[:n] as RandomState.shuffle does. INOUT order, state."""
     i = n - 1
@@ -42,7 +42,7 @@ def shuffle(order, n, state):
     state[PLACE] = place
 
 
-@kernel
+@routine
 def renew(state):
     """Compute the next words of the key and their draws. INOUT state."""
     for k in range(WORDS - _MIDDLE):
@@ -54,14 +54,14 @@ def renew(state):
         state[DRAWS + k] = tempered(state[k])
 
 
-@kernel
+@routine
 def twist(state, k, following, middle):
     """Compute the next word k of the key. INOUT state."""
     word = (state[k] & 0x80000000) | (state[following] & 0x7FFFFFFF)
     state[k] = state[middle] ^ (word >> 1) ^ (-(word & 1) & _TWIST)
 
 
-@plain
+@jitable
 def tempered(word):
     """Return the draw of a word of the key, or the draws of an array of words."""
     word = word ^ (word >> 11)

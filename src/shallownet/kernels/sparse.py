@@ -7,9 +7,9 @@ no row of another; each row of W1 is updated as soon as its gradient is known, w
 Letters as in ``examples``; e counts nonzeros. ``x`` of the buffers holds the sorted values.
 """
 
-from ..jit.compiling import ONE, ZERO, by_type, kernel
+from ..jit.compiling import ONE, ZERO, overload_routine, routine
 from ..simd.tiles import add_products, load_block, store_block
-from ..simd.vectors import lane_count, load, pointer_at, shifted, splat, store
+from ..simd.vectors import lane_count, load, offset, pointer_at, splat, store
 from .gradient import add_output_gradient, update_range
 from .optimizers import update
 from .step import copy_targets, finish_tile, row_of
@@ -22,7 +22,7 @@ def add_group(rows, out, place, out_gap, values, indices, first, last, source, s
     """``rows`` (a constant) panels of ``add_weighted_rows``."""
 
 
-@by_type(add_group, prefer_literal=True)
+@overload_routine(add_group, prefer_literal=True)
 def _add_group(rows, out, place, out_gap, values, indices, first, last, source, stride, offset, gap):
     count = rows.literal_value
 
@@ -36,7 +36,7 @@ def _add_group(rows, out, place, out_gap, values, indices, first, last, source, 
     return implementation
 
 
-@kernel
+@routine
 def add_weighted_rows(out, place, out_gap, values, indices, first, last, source, stride, gap, panels):
     """Add to out, in each panel j, the sum over first <= e < last of values[e] * row indices[e] of source.
 
@@ -52,7 +52,7 @@ def add_weighted_rows(out, place, out_gap, values, indices, first, last, source,
         j += 1
 
 
-@kernel
+@routine
 def sparse_hidden_product(position, start, stop, order, buffers, sizes, plan):
     """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
     values = pointer_at(plan.x_address, buffers.x)
@@ -63,14 +63,14 @@ def sparse_hidden_product(position, start, stop, order, buffers, sizes, plan):
     for t in range(start, stop):
         row = row_of(order, plan.ordered, position + t)
         for j in range(sizes.panels):
-            store(buffers.a1, t * lanes + j * gap, load(buffers.theta, b1 + j * sizes.w1_gap))
+            store(buffers.a1, t * lanes + j * gap, load(buffers.theta, b1 + j * sizes.w1_stride))
         add_weighted_rows(
             buffers.a1, t * lanes, gap, values, features, begins[row], begins[row + 1],
-            buffers.theta, sizes.w1_row, sizes.w1_gap, sizes.panels,
+            buffers.theta, sizes.w1_row, sizes.w1_stride, sizes.panels,
         )  # fmt: skip
 
 
-@kernel
+@routine
 def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of this part of ``count`` examples."""
     tiles = (count + TILE - 1) // TILE
@@ -82,7 +82,7 @@ def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, 
         finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
 
 
-@kernel
+@routine
 def sort_by_feature(begin, end, position, count, order, buffers, plan):
     """Sort the block's nonzeros of the features begin..end by feature; return where they begin.
 
@@ -90,7 +90,7 @@ def sort_by_feature(begin, end, position, count, order, buffers, plan):
     """
     values = pointer_at(plan.x_address, buffers.x)
     begins, features = pointer_at(plan.x_row, order), pointer_at(plan.x_column, order)
-    entries, ends = pointer_at(plan.entries, order), pointer_at(plan.ends, order)
+    entries, ends = pointer_at(plan.nonzero_rows, order), pointer_at(plan.feature_ends, order)
     before = 0
     for f in range(begin, end):
         ends[f] = 0
@@ -118,68 +118,70 @@ def sort_by_feature(begin, end, position, count, order, buffers, plan):
     return before
 
 
-@kernel
-def add_row_gradient(first, last, fresh, place, order, buffers, sizes, plan):
-    """Add up x d1 over the sorted nonzeros first..last at gradient[place], anew if ``fresh``. INOUT gradient."""
+@routine
+def add_row_gradient(first, last, overwrite, place, order, buffers, sizes, plan):
+    """Add up x d1 over the sorted nonzeros first..last at gradient[place], anew if ``overwrite``. INOUT gradient."""
     lanes = lane_count(buffers.theta)
-    if fresh:
+    if overwrite:
         for i in range(0, sizes.w1_row, lanes):
             store(buffers.gradient, place + i, splat(buffers.gradient, 0.0))
     add_weighted_rows(
-        buffers.gradient, place, lanes, buffers.x, pointer_at(plan.entries, order), first, last,
+        buffers.gradient, place, lanes, buffers.x, pointer_at(plan.nonzero_rows, order), first, last,
         buffers.d1, lanes, plan.rows * lanes, sizes.panels,
     )  # fmt: skip
 
 
-@kernel
-def sparse_weights(part, parts, position, count, fresh, done, weight_sum, rate, order, buffers, sizes, plan, settings):
+@routine
+def sparse_weights(
+    part, parts, position, count, overwrite, done, weight_sum, rate, order, buffers, sizes, plan, settings
+):
     """Do this part of the weights: the gradient over the block, and the update if the batch is done with it."""
     begin = part * sizes.features // parts
     end = (part + 1) * sizes.features // parts
     first = sort_by_feature(begin, end, position, count, order, buffers, plan)
-    ends = pointer_at(plan.ends, order)
+    ends = pointer_at(plan.feature_ends, order)
     # a batch of one block needs each row of the gradient once: it never leaves this scratch row
     scratch = sizes.size + part * sizes.w1_row
-    whole = fresh and done
+    whole = overwrite and done
     for f in range(begin, end):
         row = f * sizes.w1_row
         place = scratch if whole else row
-        if fresh or ends[f] > first:
-            add_row_gradient(first, ends[f], fresh, place, order, buffers, sizes, plan)
+        if overwrite or ends[f] > first:
+            add_row_gradient(first, ends[f], overwrite, place, order, buffers, sizes, plan)
         first = ends[f]
         if done:
             buffers.squares[f] = update_row(
                 row, place, settings.alpha, weight_sum, rate, buffers, sizes, plan, settings
             )
     if part == parts - 1:
-        sparse_rest(count, fresh, done, weight_sum, rate, buffers, sizes, plan, settings)
+        sparse_rest(count, overwrite, done, weight_sum, rate, buffers, sizes, plan, settings)
 
 
-@kernel
+@routine
 def update_row(row, place, penalty, weight_sum, rate, buffers, sizes, plan, settings):
     """Update the weights of one feature from the gradient at ``place``; return the sum of their old squares."""
     return update(
-        plan.solver, buffers.theta, buffers.first, buffers.second,
-        shifted(buffers.gradient, place - row), ZERO, ONE, row, row + sizes.w1_row,
+        plan.solver, buffers.theta, buffers.moment1, buffers.moment2,
+        offset(buffers.gradient, place - row), ZERO, ONE, row, row + sizes.w1_row,
         penalty, 1.0 / weight_sum, rate, settings.decay_1, settings.decay_2, settings.epsilon,
     )  # fmt: skip
 
 
-@kernel
-def sparse_rest(count, fresh, done, weight_sum, rate, buffers, sizes, plan, settings):
+@routine
+def sparse_rest(count, overwrite, done, weight_sum, rate, buffers, sizes, plan, settings):
     """Do b1, W2 and b2, which are small beside W1."""
     lanes = lane_count(buffers.theta)
     b1 = sizes.features * sizes.w1_row
     for j in range(sizes.panels):
-        sums = splat(buffers.d1, 0.0) if fresh else load(buffers.gradient, b1 + j * lanes)
+        sums = splat(buffers.d1, 0.0) if overwrite else load(buffers.gradient, b1 + j * lanes)
         for t in range(count):
             sums = sums + load(buffers.d1, (j * plan.rows + t) * lanes)
         store(buffers.gradient, b1 + j * lanes, sums)
-    add_output_gradient(count, fresh, buffers, sizes, plan)
+    add_output_gradient(count, overwrite, buffers, sizes, plan)
     if done:
         update_row(b1, b1, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
         for j in range(sizes.panels):
-            first = sizes.w2 + j * sizes.w2_gap
+            first = sizes.w2 + j * sizes.w2_stride
             last = first + sizes.outputs * lanes
             buffers.squares[sizes.features + j] = update_range(
                 first, last, settings.alpha, weight_sum, rate, buffers, sizes, plan, settings

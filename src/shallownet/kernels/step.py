@@ -4,12 +4,12 @@ Letters: x rows of the batch with a 1 appended, a1 and d1 the hidden activations
 holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feature, k an output, j a panel.
 """
 
-from ..jit.compiling import ONE, ZERO, kernel, plain
+from ..jit.compiling import ONE, ZERO, jitable, routine
 from ..simd.matmul import ROWS, SCALE, SET, multiply, output_layer
-from ..simd.prefetch import multiply_asking
+from ..simd.prefetch import multiply_prefetching
 from ..simd.tail_panel import multiply_last
 from ..simd.vector_ops import select
-from ..simd.vectors import REGISTER_BYTES, WIDE, copy_few, lane_count, load, read, read_lanes, shifted, splat, store
+from ..simd.vectors import REGISTER_BYTES, WIDE, copy_few, lane_count, load, offset, read, read_lanes, splat, store
 from .activations import activate
 from .losses import cross_entropy, probabilities
 from .random_numbers import uniform
@@ -20,13 +20,13 @@ COLUMNS = 32  # of far columns that are copied together
 RUN = 2 * TILE  # examples that go through a step together: each of its parts takes a moment to get going
 
 
-@kernel
+@routine
 def row_of(order, ordered, position):
     """Return the row of X that stands at a place of the order."""
     return order[position] if ordered else position
 
 
-@kernel
+@routine
 def copy_row(source, column_stride, size, x, place, features):
     """Copy one row of numbers of ``size`` bytes from an address to x[place:]. OUT x."""
     lanes = lane_count(x)
@@ -42,7 +42,7 @@ def copy_row(source, column_stride, size, x, place, features):
             x[place + f] = read(source + f * column_stride, x)
 
 
-@kernel
+@routine
 def copy_rows(position, start, stop, order, buffers, sizes, plan):
     """Copy the rows of X at places position + start.. of the order to start.. of the workspace. OUT x."""
     size = REGISTER_BYTES // lane_count(buffers.x)
@@ -55,13 +55,13 @@ def copy_rows(position, start, stop, order, buffers, sizes, plan):
             copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows + f, count)
 
 
-@plain
+@jitable
 def far_apart(row_stride, column_stride, size):
     """Return whether a number of ``size`` bytes is nearer to that of the next row than to that of the next column."""
     return column_stride != size and abs(row_stride) < abs(column_stride)
 
 
-@kernel
+@routine
 def copy_numbers(source, stride, position, start, stop, order, ordered, out):
     """Copy one number of each row at places position + start.. of the order to out[start:]; OUT out.
 
@@ -75,25 +75,25 @@ def copy_numbers(source, stride, position, start, stop, order, ordered, out):
             out[t] = source[(position + t) * stride]
 
 
-@kernel
+@routine
 def copy_targets(position, start, stop, order, buffers, plan):
     """Copy targets and weights of the same examples; what only fills up the tile weighs 0. OUT y, weight."""
-    lanes = lane_count(buffers.weight)
+    lanes = lane_count(buffers.tile_weight)
     for i in range(plan.targets):
         copy_numbers(
-            shifted(buffers.targets, i), plan.targets, position, start, stop, order, plan.ordered,
-            shifted(buffers.y, i * plan.rows),
+            offset(buffers.targets, i), plan.targets, position, start, stop, order, plan.ordered,
+            offset(buffers.y, i * plan.rows),
         )  # fmt: skip
     end = start + round_up(stop - start, TILE)
     for t in range(start, end, lanes):
-        store(buffers.weight, t, splat(buffers.weight, 1.0))
+        store(buffers.tile_weight, t, splat(buffers.tile_weight, 1.0))
     if plan.weighted:
-        copy_numbers(buffers.weights, ONE, position, start, stop, order, plan.ordered, buffers.weight)
+        copy_numbers(buffers.sample_weight, ONE, position, start, stop, order, plan.ordered, buffers.tile_weight)
     for t in range(stop, end):
-        buffers.weight[t] = 0.0
+        buffers.tile_weight[t] = 0.0
 
 
-@kernel
+@routine
 def drop_units(first, start, stop, buffers, sizes, plan, dropout):
     """Leave out hidden units of the examples start..stop, and scale the others up by as much. INOUT a1, d1.
 
@@ -113,20 +113,20 @@ def drop_units(first, start, stop, buffers, sizes, plan, dropout):
             store(buffers.d1, place, load(buffers.d1, place) * factor)
 
 
-@kernel
+@routine
 def hidden_product(start, stop, buffers, sizes, plan):
     """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
     multiply(
         buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
-        buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
+        buffers.theta, ZERO, sizes.w1_stride, sizes.full_panels,
         buffers.a1, start * lanes, plan.rows * lanes, SET,
     )  # fmt: skip
-    if sizes.shared > 1:
+    if sizes.groups > 1:
         multiply_last(start, stop, buffers, sizes, plan)
 
 
-@kernel
+@routine
 def activate_units(start, stop, buffers, sizes, plan, slope):
     """Compute activations and derivatives of the examples start..stop from their z1. INOUT a1; OUT d1."""
     lanes = lane_count(buffers.theta)
@@ -137,31 +137,31 @@ def activate_units(start, stop, buffers, sizes, plan, slope):
         activate(plan.activation, slope, buffers.a1, buffers.d1, first, last)
         if j == sizes.panels - 1 and sizes.hidden % lanes:
             # units that do not exist: g(0) may differ from 0
-            living = load(buffers.living, 0)
+            living = load(buffers.unit_mask, 0)
             for i in range(first, last, lanes):
                 store(buffers.a1, i, load(buffers.a1, i) * living)
 
 
-@kernel
+@routine
 def output_probabilities(start, stop, buffers, sizes, plan):
     """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
     lanes = lane_count(buffers.theta)
     output_layer(
         buffers.a1, start, stop, plan.rows * lanes,
-        buffers.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+        buffers.theta, sizes.w2, sizes.w2_stride, sizes.panels,
         sizes.outputs, buffers.z2, plan.rows,
     )  # fmt: skip
     probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
 
 
-@plain
+@jitable
 def end_of_run(start, count):
     """Return where the run of tiles that begins at ``start`` ends; the last one takes a short rest of ``count`` in."""
     return count if count - start <= RUN + ROWS else start + RUN
 
 
-@kernel
-def propagate(position, seen, count, copied, begin, end, order, asking, buffers, sizes, plan, settings):
+@routine
+def propagate(position, seen, count, copied, begin, end, order, prefetch, buffers, sizes, plan, settings):
     """Fill the workspace with the deltas and losses of ``count`` examples from place ``position`` of the order.
 
     ``seen`` is the number of examples in the epochs before; ``copied`` says that these are in the workspace. Behind
@@ -178,20 +178,20 @@ def propagate(position, seen, count, copied, begin, end, order, asking, buffers,
             hidden_product(start, stop, buffers, sizes, plan)
         else:
             last = stop == count
-            multiply_asking(
+            multiply_prefetching(
                 buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
-                buffers.theta, ZERO, sizes.w1_gap, sizes.whole,
+                buffers.theta, ZERO, sizes.w1_stride, sizes.full_panels,
                 buffers.a1, start * lanes, plan.rows * lanes,
                 begin if last else position + stop, end if last else position + end_of_run(stop, count),
-                order, asking,
+                order, prefetch,
             )  # fmt: skip
-            if sizes.shared > 1:
+            if sizes.groups > 1:
                 multiply_last(start, stop, buffers, sizes, plan)
         finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
         start = stop
 
 
-@kernel
+@routine
 def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
     """Go on from z1 to the deltas and losses of the examples start..stop. INOUT buffers."""
     lanes = lane_count(buffers.theta)
@@ -201,7 +201,7 @@ def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
     output_probabilities(start, stop, buffers, sizes, plan)
     cross_entropy(
         plan.output, buffers.z2, plan.rows, sizes.outputs,
-        buffers.y, buffers.weight, buffers.losses, settings.clip, settings.smoothing, start, stop,
+        buffers.y, buffers.tile_weight, buffers.losses, settings.clip, settings.smoothing, start, stop,
     )  # fmt: skip
     for k in range(sizes.outputs):
         # rows that only fill up the products' blocks have no delta
@@ -209,6 +209,6 @@ def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
             buffers.z2[k * plan.rows + t] = 0.0
     multiply(
         buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
-        buffers.theta, sizes.w2, sizes.w2_gap, sizes.panels,
+        buffers.theta, sizes.w2, sizes.w2_stride, sizes.panels,
         buffers.d1, start * lanes, plan.rows * lanes, SCALE,
     )  # fmt: skip

@@ -20,8 +20,8 @@ class Buffers(NamedTuple):
 
     theta, the solver's two moments and each share's gradient have the layout of panels; squares holds one number
     for each unit of rows of each panel, share_sums the loss and the weight of each share. ``targets`` (n, m) and
-    ``weights`` (n) belong to the examples. ``living`` is 1 for the units of the last panel that exist, else 0.
-    ``strip`` is where each thread sums the gradient of a last panel whose registers are shared.
+    ``sample_weight`` (n) belong to the examples. ``unit_mask`` is 1 for the units of the last panel that exist, else 0.
+    ``tail`` is where each thread sums the gradient of a last panel whose registers are shared.
 
     It and the others are the workspace of each thread or share, ``apart`` from the next, for ``rows`` examples: x
     [t][feature_rows], and what is read behind its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and
@@ -29,28 +29,28 @@ class Buffers(NamedTuple):
     """
 
     theta: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    moment1: np.ndarray
+    moment2: np.ndarray
     gradient: np.ndarray
     squares: np.ndarray
-    share_sums: np.ndarray
+    shard_sums: np.ndarray
     targets: np.ndarray
-    weights: np.ndarray
-    living: np.ndarray
-    strip: np.ndarray
+    sample_weight: np.ndarray
+    unit_mask: np.ndarray
+    tail: np.ndarray
     x: np.ndarray
     a1: np.ndarray
     d1: np.ndarray
     z2: np.ndarray
     y: np.ndarray
-    weight: np.ndarray
+    tile_weight: np.ndarray
     losses: np.ndarray
 
 
 class Plan(NamedTuple):
     """The integers of a run.
 
-    Variants by code; m numbers of a target; ``shares`` of a batch, whose gradients are summed one by one; examples
+    Variants by code; m numbers of a target; ``shards`` of a batch, whose gradients are summed one by one; examples
     in a ``block``, the most that are in the workspaces at once; ``rows`` of a workspace, a multiple of TILE; how
     many numbers it is ``apart`` from the next one; whether it is that of a share, whose examples stay in it from
     epoch to epoch, or that of a thread; how many numbers a share's gradient is from the next one's; the units of
@@ -60,33 +60,34 @@ class Plan(NamedTuple):
     of threads; and for dropout the examples seen before the call's first epoch and the key of the random numbers.
 
     For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
-    indptr and indices, and ``entries`` and ``ends`` those of two integer buffers, for nonzeros and for features.
+    indptr and indices, and ``nonzero_rows`` and ``feature_ends`` those of two integer buffers, for nonzeros and for
+    features.
     """
 
     activation: int
     output: int
     solver: int
     targets: int
-    shares: int
+    shards: int
     block: int
     rows: int
-    apart: int
-    stays: int
-    gradient_gap: int
+    workspace_stride: int
+    resident: int
+    gradient_stride: int
     units: int
     weighted: int
     ordered: int
     x_address: int
     x_row: int
     x_column: int
-    asking: int
+    prefetch: int
     order_address: int
     generator: int
     team: int
     seen: int
     key: int
-    entries: int
-    ends: int
+    nonzero_rows: int
+    feature_ends: int
 
 
 class Settings(NamedTuple):
@@ -110,6 +111,6 @@ class Settings(NamedTuple):
 
 # Compile-time lengths for the kernels' unpacking.
 BUFFERS, PLAN, SETTINGS = len(Buffers._fields), len(Plan._fields), len(Settings._fields)
-ORDER, ASKING, GENERATOR, TEAM, SHARES = (
-    Plan._fields.index(name) for name in ("order_address", "asking", "generator", "team", "shares")
+ORDER, PREFETCH, GENERATOR, TEAM, SHARDS = (
+    Plan._fields.index(name) for name in ("order_address", "prefetch", "generator", "team", "shards")
 )

@@ -1,6 +1,6 @@
 """The loop over epochs and fused steps.
 
-A batch is divided into ``shares``, a number that depends on its size alone. A step has two parallel phases:
+A batch is divided into ``shards``, a number that depends on its size alone. A step has two parallel phases:
 
 1. for each share of the batch: forward and backward propagation of its examples and the sum of their gradient,
    in the workspace of the thread that does it;
@@ -23,20 +23,33 @@ from typing import NamedTuple
 
 from numba import prange
 
-from ..jit import thread_team as team
-from ..jit.compiling import ZERO, kernel, serial_and_parallel
-from ..simd.vectors import numbers, pointer, pointer_at, pointers, shifted
+from ..jit import thread_team
+from ..jit.compiling import ZERO, routine, serial_and_parallel
+from ..simd.vectors import numbers, offset, pointer, pointer_at, pointers
 from .gradient import add_gradient, sum_of, update_weights
 from .optimizers import ADAM
 from .shuffle import shuffle
 from .step import end_of_run, propagate
-from .structs import ASKING, BUFFERS, GENERATOR, ORDER, PLAN, SETTINGS, SHARES, SUMS_GAP, TEAM, Buffers, Plan, Settings
+from .structs import (
+    BUFFERS,
+    GENERATOR,
+    ORDER,
+    PLAN,
+    PREFETCH,
+    SETTINGS,
+    SHARDS,
+    SUMS_GAP,
+    TEAM,
+    Buffers,
+    Plan,
+    Settings,
+)
 from .weight_layout import LAYOUT, Layout
 
 SETTLED = 38.0  # exp(-SETTLED) is less than 2**-54, and 1 less that much rounds to 1
 
 
-@kernel
+@routine
 def unpacked(addresses, sizes, plan, settings, like):
     """Give the numbers their names, and the addresses the dtype of ``like``."""
     buffers = Buffers(*pointers(addresses, BUFFERS, like))
@@ -48,7 +61,7 @@ def unpacked(addresses, sizes, plan, settings, like):
     )
 
 
-@kernel
+@routine
 def rate_of_step(step, plan, settings):
     """Return the learning rate of a step; Adam's includes the corrections of its moments' bias."""
     if plan.solver == ADAM:
@@ -57,7 +70,7 @@ def rate_of_step(step, plan, settings):
     return settings.rate
 
 
-@kernel
+@routine
 def bias_correction(decay, step):
     """Return 1 - decay**step; a power takes a while, and that of a late step does not count any more."""
     # ln(decay) <= decay - 1, so that the power is at most exp(-SETTLED)
@@ -72,7 +85,7 @@ class Batch(NamedTuple):
     size: int
 
 
-@kernel
+@routine
 def note_batch(last, notes, reached, buffers, plan, settings):
     """Add the loss of a batch to that of its epoch; a batch without weight is noted as left out.
 
@@ -88,178 +101,178 @@ def note_batch(last, notes, reached, buffers, plan, settings):
         notes[2 * last.epoch] += loss_of_batch(last, weight_sum, buffers, plan, settings)
 
 
-@kernel
+@routine
 def loss_of_batch(last, weight_sum, buffers, plan, settings):
     """Return the loss of a batch before its update, times its size."""
     data_loss = 0.0
-    for share in range(plan.shares):
-        data_loss += buffers.share_sums[place_of_sums(last.number, share, plan)]
+    for shard in range(plan.shards):
+        data_loss += buffers.shard_sums[place_of_sums(last.number, shard, plan)]
     penalty = 0.5 * settings.alpha * sum_of(buffers.squares, ZERO, plan.units)
     return (data_loss + penalty) / weight_sum * last.size
 
 
-@kernel
+@routine
 def weight_of_batch(number, size, buffers, plan):
     """Return the sum of the weights of a batch's examples, 1 each if they have none."""
     if not plan.weighted:
         return float(size)
     weight_sum = 0.0
-    for share in range(plan.shares):
-        weight_sum += buffers.share_sums[place_of_sums(number, share, plan) + 1]
+    for shard in range(plan.shards):
+        weight_sum += buffers.shard_sums[place_of_sums(number, shard, plan) + 1]
     return weight_sum
 
 
-@kernel
-def place_of_sums(number, share, plan):
+@routine
+def place_of_sums(number, shard, plan):
     """Return where a share's sums are kept until the next batch is done with: each second one has its own places."""
-    return (number % 2 * plan.shares + share) * SUMS_GAP
+    return (number % 2 * plan.shards + shard) * SUMS_GAP
 
 
-@kernel
-def add_to_sums(place, count, fresh, buffers, plan):
-    """Add the losses and the weights of the workspace's examples to sums, anew if ``fresh``. INOUT share_sums."""
+@routine
+def add_to_sums(place, count, overwrite, buffers, plan):
+    """Add the losses and the weights of the workspace's examples to sums, anew if ``overwrite``. INOUT share_sums."""
     loss = sum_of(buffers.losses, ZERO, count)
-    buffers.share_sums[place] = loss if fresh else buffers.share_sums[place] + loss
+    buffers.shard_sums[place] = loss if overwrite else buffers.shard_sums[place] + loss
     if plan.weighted:
-        weight = sum_of(buffers.weight, ZERO, count)
-        buffers.share_sums[place + 1] = weight if fresh else buffers.share_sums[place + 1] + weight
+        weight = sum_of(buffers.tile_weight, ZERO, count)
+        buffers.shard_sums[place + 1] = weight if overwrite else buffers.shard_sums[place + 1] + weight
 
 
-@kernel
-def of_share(share, thread, buffers, plan):
+@routine
+def of_shard(shard, thread, buffers, plan):
     """Return the buffers as one share of the batch sees them in its own workspace, or in that of one thread."""
-    mine = (share if plan.stays else thread) * plan.apart
+    mine = (shard if plan.resident else thread) * plan.workspace_stride
     return Buffers(
         buffers.theta,
-        buffers.first,
-        buffers.second,
-        shifted(buffers.gradient, share * plan.gradient_gap),
+        buffers.moment1,
+        buffers.moment2,
+        offset(buffers.gradient, shard * plan.gradient_stride),
         buffers.squares,
-        buffers.share_sums,
+        buffers.shard_sums,
         buffers.targets,
-        buffers.weights,
-        buffers.living,
-        shifted(buffers.strip, mine),
-        shifted(buffers.x, mine),
-        shifted(buffers.a1, mine),
-        shifted(buffers.d1, mine),
-        shifted(buffers.z2, mine),
-        shifted(buffers.y, mine),
-        shifted(buffers.weight, mine),
-        shifted(buffers.losses, mine),
+        buffers.sample_weight,
+        buffers.unit_mask,
+        offset(buffers.tail, mine),
+        offset(buffers.x, mine),
+        offset(buffers.a1, mine),
+        offset(buffers.d1, mine),
+        offset(buffers.z2, mine),
+        offset(buffers.y, mine),
+        offset(buffers.tile_weight, mine),
+        offset(buffers.losses, mine),
     )
 
 
-@kernel
-def do_share(
-    share, thread, number, place, seen, count, begin, end, fresh, copied,
-    order, asking, buffers, sizes, plan, settings,
+@routine
+def do_shard(
+    shard, thread, number, place, seen, count, begin, end, overwrite, copied,
+    order, prefetch, buffers, sizes, plan, settings,
 ):  # fmt: skip
     """Do one share of ``count`` examples from a place of the order, which are in its workspace if ``copied``."""
-    mine = of_share(share, thread, buffers, plan)
-    start = share * count // plan.shares
-    stop = (share + 1) * count // plan.shares
-    propagate(place + start, seen, stop - start, copied, begin, end, order, asking, mine, sizes, plan, settings)
-    add_gradient(stop - start, fresh, mine, sizes, plan)
-    add_to_sums(place_of_sums(number, share, plan), stop - start, fresh, mine, plan)
+    mine = of_shard(shard, thread, buffers, plan)
+    start = shard * count // plan.shards
+    stop = (shard + 1) * count // plan.shards
+    propagate(place + start, seen, stop - start, copied, begin, end, order, prefetch, mine, sizes, plan, settings)
+    add_gradient(stop - start, overwrite, mine, sizes, plan)
+    add_to_sums(place_of_sums(number, shard, plan), stop - start, overwrite, mine, plan)
 
 
-@kernel
-def places_after(share, first, end, place, count, left, shares):
+@routine
+def places_after(shard, first, end, place, count, left, shards):
     """Return the places that a thread with the shares first..end of a block turns to after one of them.
 
     They are of its next share or, behind its last, of its first in the block that follows; ``left`` examples of the
     epoch come after this block.
     """
-    share += 1
-    if share >= end:
-        share, place, count = first, place + count, min(count, left)
-    start = share * count // shares
-    return place + start, place + start + end_of_run(ZERO, (share + 1) * count // shares - start)
+    shard += 1
+    if shard >= end:
+        shard, place, count = first, place + count, min(count, left)
+    start = shard * count // shards
+    return place + start, place + start + end_of_run(ZERO, (shard + 1) * count // shards - start)
 
 
-@kernel
+@routine
 def examples_phase(
-    thread, threads, phase, tasks, number, place, seen, count, left, fresh, copied, last, notes, reached,
-    crew, order, asking, buffers, sizes, plan, settings,
+    thread, threads, phase, tasks, number, place, seen, count, left, overwrite, copied, last, notes, reached,
+    team, order, prefetch, buffers, sizes, plan, settings,
 ):  # fmt: skip
     """Do the shares of ``count`` examples that no other thread has claimed, one's own first; ``left`` come after them.
 
     With the first share goes the loss of the last batch, which is known only now.
     """
-    first = thread * plan.shares // threads
-    own = (thread + 1) * plan.shares // threads - first
-    for i in range(plan.shares):
-        if i == own and team.soon_done(crew, threads, tasks):
+    first = thread * plan.shards // threads
+    own = (thread + 1) * plan.shards // threads - first
+    for i in range(plan.shards):
+        if i == own and thread_team.spin_until_done(team, threads, tasks):
             break
-        share = (first + i) % plan.shares
-        if team.claim(crew, threads, share, phase):
-            if share == 0:
+        shard = (first + i) % plan.shards
+        if thread_team.claim(team, threads, shard, phase):
+            if shard == 0:
                 note_batch(last, notes, reached, buffers, plan, settings)
             begin, end = ZERO, ZERO
-            if plan.asking != 0 and plan.ordered:
-                begin, end = places_after(share, first, first + own, place, count, left, plan.shares)
-            do_share(
-                share, thread, number, place, seen, count, begin, end, fresh, copied,
-                order, asking, buffers, sizes, plan, settings,
+            if plan.prefetch != 0 and plan.ordered:
+                begin, end = places_after(shard, first, first + own, place, count, left, plan.shards)
+            do_shard(
+                shard, thread, number, place, seen, count, begin, end, overwrite, copied,
+                order, prefetch, buffers, sizes, plan, settings,
             )  # fmt: skip
-            team.done(crew, thread, threads)
+            thread_team.done(team, thread, threads)
 
 
-@kernel
+@routine
 def weights_phase(
-    thread, threads, phase, tasks, waits, number, size, step, notes, reached, crew, buffers, sizes, plan, settings
+    thread, threads, phase, tasks, waits, number, size, step, notes, reached, team, buffers, sizes, plan, settings
 ):
     """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first.
 
     ``step`` is the number of the update if no batch of the run was left out.
     """
     for i in range(threads):
-        if i == 1 and team.soon_done(crew, threads, tasks):
+        if i == 1 and thread_team.spin_until_done(team, threads, tasks):
             break
         part = (thread + i) % threads
-        if team.claim(crew, threads, part, phase):
+        if thread_team.claim(team, threads, part, phase):
             weight_sum = weight_of_batch(number, size, buffers, plan)
             if weight_sum != 0.0:  # else it is as if the batch were not there
                 left_out = int(notes[reached + 1]) if plan.weighted else 0
                 rate = rate_of_step(step - left_out, plan, settings)
                 update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
-            if waits > team.MOST_WAITS:
-                team.end_after(crew, phase)
-            team.done(crew, thread, threads)
+            if waits > thread_team.MOST_WAITS:
+                thread_team.end_after(team, phase)
+            thread_team.done(team, thread, threads)
 
 
-@kernel
+@routine
 def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like):
     """Do one thread's part of ``train``."""
     order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
-    crew, asking = pointer_at(plan[TEAM], sizes), pointer_at(plan[ASKING], sizes)
+    team, prefetch = pointer_at(plan[TEAM], sizes), pointer_at(plan[PREFETCH], sizes)
     notes, reached = pointer(losses), 2 * (len(losses) - 1)
     buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
     steps = -(-n // batch)
     phase, tasks, waits = ZERO, ZERO, ZERO  # so far
     last = Batch(ZERO, ZERO, ZERO)  # the one whose loss is still to be noted
     first = begin // n
-    while begin < end and not team.ended(crew, threads, phase):
+    while begin < end and not thread_team.ended(team, threads, phase):
         epoch, place = begin // n, begin % n
         start = place // batch * batch
         size = min(batch, n - start)
         count = min(plan.block, start + size - place)
-        copied = plan.stays != 0 and epoch > first
+        copied = plan.resident != 0 and epoch > first
         number = epoch * steps + start // batch
         if place == 0 and plan.generator != 0:
             phase, tasks = phase + 1, tasks + 1
-            if team.claim(crew, threads, ZERO, phase):
+            if thread_team.claim(team, threads, ZERO, phase):
                 shuffle(order, n, generator)
-                team.done(crew, thread, threads)
-            waits += team.wait(crew, threads, tasks)
+                thread_team.done(team, thread, threads)
+            waits += thread_team.wait(team, threads, tasks)
 
-        phase, tasks = phase + 1, tasks + plan.shares
+        phase, tasks = phase + 1, tasks + plan.shards
         examples_phase(
             thread, threads, phase, tasks, number, place, plan.seen + epoch * n, count, n - place - count,
-            place == start, copied, last, notes, reached, crew, order, asking, buffers, sizes, plan, settings,
+            place == start, copied, last, notes, reached, team, order, prefetch, buffers, sizes, plan, settings,
         )  # fmt: skip
-        waits += team.wait(crew, threads, tasks)
+        waits += thread_team.wait(team, threads, tasks)
         last, begin = Batch(ZERO, ZERO, ZERO), begin + count
         if place + count < start + size:
             continue
@@ -267,11 +280,11 @@ def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, 
         phase, tasks = phase + 1, tasks + threads
         weights_phase(
             thread, threads, phase, tasks, waits, number, size, step + number + 1, notes, reached,
-            crew, buffers, sizes, plan, settings,
+            team, buffers, sizes, plan, settings,
         )  # fmt: skip
-        waits += team.wait(crew, threads, tasks)
+        waits += thread_team.wait(team, threads, tasks)
         last = Batch(number, epoch, size)
-    if team.claim(crew, threads, ZERO, phase + 1):
+    if thread_team.claim(team, threads, ZERO, phase + 1):
         note_batch(last, notes, reached, buffers, plan, settings)
         notes[reached] = begin
 
@@ -287,7 +300,7 @@ def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, s
     among ``threads`` threads; the call ends at the border of a batch before ``end`` if they wait too much for each
     other.
     """
-    team.begin(pointer_at(plan[TEAM], sizes), threads, max(threads, plan[SHARES]))
+    thread_team.begin(pointer_at(plan[TEAM], sizes), threads, max(threads, plan[SHARDS]))
     for thread in prange(threads):
         work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..jit.compiling import ZERO, kernel, plain
+from ..jit.compiling import ZERO, jitable, routine
 from ..simd.matmul import SHARED_ROWS, UNIT
 from ..simd.vectors import REGISTER_BYTES, lane_count, load, store
 
@@ -23,11 +23,11 @@ class Layout(NamedTuple):
     """The sizes of a network and the places of its weights in theta, counted in numbers.
 
     ``feature_rows`` and ``output_rows`` are the padded rows of W1 with b1 and of W2. Row f of W1 in panel j is at
-    ``f * w1_row + j * w1_gap``, row k of W2 at ``w2 + j * w2_gap + k * lanes``, b2 at ``b2``.
+    ``f * w1_row + j * w1_stride``, row k of W2 at ``w2 + j * w2_stride + k * lanes``, b2 at ``b2``.
 
-    The first ``whole`` panels of W1 are multiplied as they are. If that leaves one, its registers are divided into
-    ``shared`` groups of lanes (``strip``), 2 or 4, else 1; its gradient takes ``strip`` registers, for which ``reach``
-    numbers from the beginning of a row of x are read.
+    The first ``full_panels`` panels of W1 are multiplied as they are. If that leaves one, its registers are divided
+    into ``groups`` groups of lanes (``tail_panel``), 2 or 4, else 1; its gradient takes ``tail_rows`` registers, for
+    which ``reach`` numbers from the beginning of a row of x are read.
     """
 
     features: int
@@ -36,14 +36,14 @@ class Layout(NamedTuple):
     feature_rows: int
     output_rows: int
     panels: int
-    whole: int
-    shared: int
-    strip: int
+    full_panels: int
+    groups: int
+    tail_rows: int
     reach: int
     w1_row: int
-    w1_gap: int
+    w1_stride: int
     w2: int
-    w2_gap: int
+    w2_stride: int
     b2: int
     size: int
 
@@ -51,13 +51,13 @@ class Layout(NamedTuple):
 LAYOUT = len(Layout._fields)  # a compile-time length for the kernels' unpacking
 
 
-@plain
+@jitable
 def round_up(number, unit):
     """Return the smallest multiple of ``unit`` that is not below ``number``."""
     return -(-number // unit) * unit
 
 
-@plain
+@jitable
 def layout(features, hidden, outputs, lanes, by_feature):
     """Return the Layout of a network for a dtype with that many lanes; ``by_feature`` is that for sparse X."""
     feature_rows = round_up(features + 1, UNIT)
@@ -70,22 +70,22 @@ def layout(features, hidden, outputs, lanes, by_feature):
         strip = round_up(-(-features // shared) + 1, SHARED_ROWS)
     reach = max(feature_rows, strip * shared)
     if by_feature:
-        w1_row, w1_gap = panels * lanes, lanes
-        w2, w2_gap = (features + 1) * panels * lanes, output_rows * lanes
+        w1_row, w1_stride = panels * lanes, lanes
+        w2, w2_stride = (features + 1) * panels * lanes, output_rows * lanes
     else:
-        w1_row, w1_gap = lanes, (feature_rows + output_rows) * lanes
-        w2, w2_gap = feature_rows * lanes, w1_gap
+        w1_row, w1_stride = lanes, (feature_rows + output_rows) * lanes
+        w2, w2_stride = feature_rows * lanes, w1_stride
     b2 = panels * (feature_rows + output_rows) * lanes
     if by_feature:
-        b2 = w2 + panels * w2_gap
+        b2 = w2 + panels * w2_stride
     size = b2 + round_up(outputs, lanes)
     return Layout(
         features, hidden, outputs, feature_rows, output_rows,
-        panels, whole, shared, strip, reach, w1_row, w1_gap, w2, w2_gap, b2, size,
+        panels, whole, shared, strip, reach, w1_row, w1_stride, w2, w2_stride, b2, size,
     )  # fmt: skip
 
 
-@kernel
+@routine
 def spread(row, first, hidden, theta, place, gap):
     """Copy the numbers of all hidden units from row[first:] to theta[place:], those of each panel ``gap`` further.
 
@@ -101,13 +101,13 @@ def spread(row, first, hidden, theta, place, gap):
                 theta[target + unit] = row[first + h + unit]
 
 
-@kernel
+@routine
 def place_of_output(h, k, sizes, lanes):
     """Return where W2 of a hidden unit and an output is."""
-    return sizes.w2 + h // lanes * sizes.w2_gap + k * lanes + h % lanes
+    return sizes.w2 + h // lanes * sizes.w2_stride + k * lanes + h % lanes
 
 
-@kernel
+@routine
 def fill_panels(w1, b1, w2, b2, theta, sizes):
     """Fill theta, which holds zeros, from W1 (features, hidden), b1, W2 (hidden, outputs) and b2.
 
@@ -115,8 +115,8 @@ def fill_panels(w1, b1, w2, b2, theta, sizes):
     """
     lanes = lane_count(theta)
     for f in range(sizes.features):
-        spread(w1, f * sizes.hidden, sizes.hidden, theta, f * sizes.w1_row, sizes.w1_gap)
-    spread(b1, ZERO, sizes.hidden, theta, sizes.features * sizes.w1_row, sizes.w1_gap)
+        spread(w1, f * sizes.hidden, sizes.hidden, theta, f * sizes.w1_row, sizes.w1_stride)
+    spread(b1, ZERO, sizes.hidden, theta, sizes.features * sizes.w1_row, sizes.w1_stride)
     for h in range(sizes.hidden):
         for k in range(sizes.outputs):
             theta[place_of_output(h, k, sizes, lanes)] = w2[h * sizes.outputs + k]
@@ -129,7 +129,7 @@ def views(theta, sizes):
     number = theta.itemsize
     lanes = REGISTER_BYTES // number
     strides = [
-        (number * row, number * gap, number) for row, gap in ((sizes.w1_row, sizes.w1_gap), (lanes, sizes.w2_gap))
+        (number * row, number * gap, number) for row, gap in ((sizes.w1_row, sizes.w1_stride), (lanes, sizes.w2_stride))
     ]
     first = np.ndarray((sizes.features + 1, sizes.panels, lanes), theta.dtype, theta, 0, strides[0])
     second = np.ndarray((sizes.outputs, sizes.panels, lanes), theta.dtype, theta, number * sizes.w2, strides[1])

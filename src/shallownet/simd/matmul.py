@@ -13,7 +13,7 @@ across lanes, is ``output_layer``.
 
 import numpy as np
 
-from ..jit.compiling import by_type, kernel, plain
+from ..jit.compiling import jitable, overload_routine, routine
 from .tiles import (
     add_outer,
     add_outer_pair,
@@ -46,7 +46,7 @@ def block_product(rows, s, first, row, step, length, v, panel, out, place, mode)
     """``rows`` (a constant) rows of ``multiply`` for one panel."""
 
 
-@by_type(block_product, prefer_literal=True)
+@overload_routine(block_product, prefer_literal=True)
 def _block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
     count = rows.literal_value
 
@@ -68,7 +68,7 @@ def block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out, 
     """``rows`` (a constant) rows of ``multiply`` for two panels, which share each scalar."""
 
 
-@by_type(block_product_pair, prefer_literal=True)
+@overload_routine(block_product_pair, prefer_literal=True)
 def _block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out, place, out_gap, mode):
     count = rows.literal_value
 
@@ -89,7 +89,7 @@ def _block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out,
     return implementation
 
 
-@kernel
+@routine
 def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, place, out_gap, mode):
     """Multiply scalars with panels of lanes.
 
@@ -126,14 +126,14 @@ def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, pl
         j += 2 if pair else 1
 
 
-@plain
+@jitable
 def rows_in_blocks(rows):
     """Return how many rows of a gradient ``multiply`` is to do; ``multiply_row`` does the others."""
     few = rows % UNIT
     return rows - few if few <= FEW else rows
 
 
-@kernel
+@routine
 def multiply_row(s, first, step, length, v, panel, v_gap, panels, out, place, out_gap, mode):
     """Do ``multiply`` for one row; the mode is SET or ADD.
 
@@ -164,8 +164,8 @@ def multiply_row(s, first, step, length, v, panel, v_gap, panels, out, place, ou
         store(out, place + j * out_gap, row)
 
 
-@kernel
-def output_layer(a1, start, stop, panel_gap, theta, w2, w2_gap, panels, outputs, z2, z2_gap):
+@routine
+def output_layer(a1, start, stop, panel_gap, theta, w2, w2_stride, panels, outputs, z2, z2_gap):
     """z2[k, t] = sum over hidden units of a1[t] * W2[k], without the intercept.
 
     Examples start..stop come in groups of OUTPUT_ROWS, outputs in pairs; z2 has room for whole groups.
@@ -176,7 +176,7 @@ def output_layer(a1, start, stop, panel_gap, theta, w2, w2_gap, panels, outputs,
         for k in range(0, outputs - 1, 2):
             sums, others = zero_block(a1, OUTPUT_ROWS), zero_block(a1, OUTPUT_ROWS)
             for j in range(panels):
-                place = w2 + j * w2_gap + k * lanes
+                place = w2 + j * w2_stride + k * lanes
                 weights, next_weights = load(theta, place), load(theta, place + lanes)
                 sums, others = add_products_pair(
                     sums, others, a1, j * panel_gap + t * lanes, lanes, weights, next_weights
@@ -187,6 +187,6 @@ def output_layer(a1, start, stop, panel_gap, theta, w2, w2_gap, panels, outputs,
             k = outputs - 1
             sums = zero_block(a1, OUTPUT_ROWS)
             for j in range(panels):
-                weights = load(theta, w2 + j * w2_gap + k * lanes)
+                weights = load(theta, w2 + j * w2_stride + k * lanes)
                 sums = add_products(sums, a1, j * panel_gap + t * lanes, lanes, weights)
             store_row_sums(z2, k * z2_gap + t, sums)

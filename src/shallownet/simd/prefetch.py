@@ -5,21 +5,21 @@ a few rows at a time, with nothing computed meanwhile. So the hidden product of 
 its thread copies after them, a line or so with each feature: while a CPU waits for twenty lines or so, the next that
 asks waits as well. To ask changes no number.
 
-Letters as in ``layers``. How to ask is laid out once, in Python, and travels as integers (``Asking``).
+Letters as in ``layers``. How to ask is laid out once, in Python, and travels as integers (``Prefetch``).
 """
 
 from typing import NamedTuple
 
-from ..jit.compiling import ONE, by_type, kernel
+from ..jit.compiling import ONE, overload_routine, routine
 from .matmul import ROWS, SET, multiply
 from .tiles import add_outer_pair, store_block, zero_block
-from .vectors import WIDE, expect_load, lane_count, load
+from .vectors import WIDE, lane_count, load, prefetch_read
 
 LINE_BYTES = 64
 FAR_BYTES = 1024 * 1024  # of an X whose rows are asked for: the second cache holds none larger
 
 
-class Asking(NamedTuple):
+class Prefetch(NamedTuple):
     """How to ask: for rows of ``size`` bytes, ``row`` bytes from one to the next, from an address on.
 
     Each block of a product asks for ``rows`` rows of X, for each of them ``asks`` times: so many ``together``, and
@@ -35,11 +35,11 @@ class Asking(NamedTuple):
     apart: int
 
 
-ADDRESS, ROW, SIZE, ROWS_EACH, ASKS, TOGETHER, APART = range(len(Asking._fields))
+ADDRESS, ROW, SIZE, ROWS_EACH, ASKS, TOGETHER, APART = range(len(Prefetch._fields))
 
 
-def asking(address, X, run, panels):
-    """Return the Asking for X at an address, where products of ``run`` examples have so many whole panels, or None.
+def plan_prefetch(address, X, run, panels):
+    """Return the Prefetch for X at an address, where products of ``run`` examples have so many whole panels, or None.
 
     Only rows in one piece are asked for, by products with blocks of whole size for two panels. Products of fewer
     examples, as of a short last batch, may not ask for all that comes.
@@ -51,15 +51,15 @@ def asking(address, X, run, panels):
     asks = -(-size // LINE_BYTES) + 1  # a row seldom begins where a line does
     together = -(-asks // max(1, min(asks, length // rows)))
     apart = length // (rows * -(-asks // together))
-    return Asking(address, X.strides[0], size, rows, asks, together, apart)
+    return Prefetch(address, X.strides[0], size, rows, asks, together, apart)
 
 
-def asking_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
+def prefetching_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
     """``rows`` (a constant) rows of ``multiply`` for two panels; asks for the rows of X at begin..end of the order."""
 
 
-@by_type(asking_block, prefer_literal=True)
-def _asking_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
+@overload_routine(prefetching_block, prefer_literal=True)
+def _prefetching_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
     count = rows.literal_value
 
     def implementation(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
@@ -71,7 +71,7 @@ def _asking_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_
             if begin < end:
                 address = how[ADDRESS] + order[begin] * how[ROW]
                 for i in range(ask, ask + how[TOGETHER]):
-                    expect_load(address + min(i * LINE_BYTES, how[SIZE] - 1))
+                    prefetch_read(address + min(i * LINE_BYTES, how[SIZE] - 1))
                 ask += how[TOGETHER]
                 if ask >= how[ASKS]:
                     begin, ask = begin + 1, 0
@@ -86,8 +86,10 @@ def _asking_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_
     return implementation
 
 
-@kernel
-def multiply_asking(s, first, row, rows, length, v, panel, v_gap, panels, out, place, out_gap, begin, end, order, how):
+@routine
+def multiply_prefetching(
+    s, first, row, rows, length, v, panel, v_gap, panels, out, place, out_gap, begin, end, order, how
+):
     """Do ``multiply`` with a step of 1 and the mode SET, and ask for the rows of X at begin..end of the order.
 
     IN s, v; OUT out.
@@ -97,7 +99,7 @@ def multiply_asking(s, first, row, rows, length, v, panel, v_gap, panels, out, p
     for j in range(0, paired, 2):
         for i in range(0, whole, ROWS):
             after = min(begin + how[ROWS_EACH], end)
-            asking_block(
+            prefetching_block(
                 ROWS, s, first + i * row, row, length, v, panel + j * v_gap, v_gap,
                 out, place + j * out_gap + i * lanes, out_gap, begin, after, order, how,
             )  # fmt: skip

@@ -10,7 +10,7 @@ idle. So its registers are divided into ``shared`` groups of lanes, 2 or 4, each
 Each number is the sum of the same products in the same order as in a whole panel, and so has the same bits.
 """
 
-from ..jit.compiling import ONE, by_type, kernel
+from ..jit.compiling import ONE, overload_routine, routine
 from .matmul import ADD, SET, SHARED_EXAMPLES, SHARED_ROWS, multiply
 from .tiles import (
     add_for_examples,
@@ -30,7 +30,7 @@ def shared_product(shared, x, first, row, length, theta, panel, out, place, mode
     """z1 of the last panel for SHARED_EXAMPLES examples, or what is added to it; ``shared`` is a constant."""
 
 
-@by_type(shared_product, prefer_literal=True)
+@overload_routine(shared_product, prefer_literal=True)
 def _shared_product(shared, x, first, row, length, theta, panel, out, place, mode):
     groups = shared.literal_value
     rows = SHARED_EXAMPLES // groups
@@ -53,17 +53,17 @@ def _shared_product(shared, x, first, row, length, theta, panel, out, place, mod
     return implementation
 
 
-def shared_gradient(shared, fresh, x, first, row, delta, place, length, strip, target):
-    """SHARED_ROWS registers of the gradient, summed over examples, anew if ``fresh``; ``shared`` is a constant."""
+def shared_gradient(shared, overwrite, x, first, row, delta, place, length, strip, target):
+    """SHARED_ROWS registers of the gradient, summed over examples, anew if ``overwrite``; ``shared`` is a constant."""
 
 
-@by_type(shared_gradient, prefer_literal=True)
-def _shared_gradient(shared, fresh, x, first, row, delta, place, length, strip, target):
+@overload_routine(shared_gradient, prefer_literal=True)
+def _shared_gradient(shared, overwrite, x, first, row, delta, place, length, strip, target):
     groups = shared.literal_value
 
-    def implementation(shared, fresh, x, first, row, delta, place, length, strip, target):
+    def implementation(shared, overwrite, x, first, row, delta, place, length, strip, target):
         lanes = lane_count(strip)
-        gradient = zero_block(strip, SHARED_ROWS) if fresh else load_block(strip, target, lanes, SHARED_ROWS)
+        gradient = zero_block(strip, SHARED_ROWS) if overwrite else load_block(strip, target, lanes, SHARED_ROWS)
         for _ in range(length):
             gradient = add_for_features(gradient, x, first, groups, load_repeated(delta, place, groups), groups)
             first += row
@@ -73,7 +73,7 @@ def _shared_gradient(shared, fresh, x, first, row, delta, place, length, strip, 
     return implementation
 
 
-@kernel
+@routine
 def multiply_shared(shared, x, first, row, rows, length, theta, panel, out, place, mode):
     """Do ``multiply`` with a step of 1 for the last panel alone; the mode is SET or ADD. IN x, theta; OUT out."""
     lanes = lane_count(theta)
@@ -88,37 +88,38 @@ def multiply_shared(shared, x, first, row, rows, length, theta, panel, out, plac
     multiply(x, first, row, ONE, (last - place) // lanes, length, theta, panel, ONE, ONE, out, place, ONE, mode)
 
 
-@kernel
+@routine
 def multiply_last(start, stop, buffers, sizes, plan):
     """Compute z1 of the last panel for the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
     multiply_shared(
-        sizes.shared, buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
-        buffers.theta, sizes.whole * sizes.w1_gap, buffers.a1, (sizes.whole * plan.rows + start) * lanes, SET,
+        sizes.groups, buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
+        buffers.theta, sizes.full_panels * sizes.w1_stride,
+        buffers.a1, (sizes.full_panels * plan.rows + start) * lanes, SET,
     )  # fmt: skip
 
 
-@kernel
-def add_last_gradient(count, fresh, buffers, sizes, plan):
-    """Sum the gradient of the last panel over ``count`` examples, anew if ``fresh``. INOUT gradient, strip.
+@routine
+def add_last_gradient(count, overwrite, buffers, sizes, plan):
+    """Sum the gradient of the last panel over ``count`` examples, anew if ``overwrite``. INOUT gradient, strip.
 
     The strip holds it as a matrix (features + 1, width of a group). What is read of x behind the end of a row goes
     behind that matrix.
     """
     lanes = lane_count(buffers.theta)
-    width = lanes // sizes.shared
-    panel, place = sizes.whole * sizes.w1_gap, sizes.whole * plan.rows * lanes
-    if not fresh:
+    width = lanes // sizes.groups
+    panel, place = sizes.full_panels * sizes.w1_stride, sizes.full_panels * plan.rows * lanes
+    if not overwrite:
         for f in range(sizes.features + 1):
             # the lanes without units, which are 0, make room for the next feature
-            store(buffers.strip, f * width, load(buffers.gradient, panel + f * lanes))
-    for i in range(0, sizes.strip, SHARED_ROWS):
-        first, target = i * sizes.shared, i * lanes
-        x, row, strip = buffers.x, sizes.feature_rows, buffers.strip
-        if sizes.shared == 4:
-            shared_gradient(4, fresh, x, first, row, buffers.d1, place, count, strip, target)
+            store(buffers.tail, f * width, load(buffers.gradient, panel + f * lanes))
+    for i in range(0, sizes.tail_rows, SHARED_ROWS):
+        first, target = i * sizes.groups, i * lanes
+        x, row, strip = buffers.x, sizes.feature_rows, buffers.tail
+        if sizes.groups == 4:
+            shared_gradient(4, overwrite, x, first, row, buffers.d1, place, count, strip, target)
         else:
-            shared_gradient(2, fresh, x, first, row, buffers.d1, place, count, strip, target)
-    exists = load(buffers.living, 0) == 1.0
+            shared_gradient(2, overwrite, x, first, row, buffers.d1, place, count, strip, target)
+    exists = load(buffers.unit_mask, 0) == 1.0
     for f in range(sizes.features + 1):
-        store(buffers.gradient, panel + f * lanes, select(exists, load(buffers.strip, f * width), 0.0))
+        store(buffers.gradient, panel + f * lanes, select(exists, load(buffers.tail, f * width), 0.0))

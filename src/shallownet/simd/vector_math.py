@@ -14,7 +14,7 @@ multiples of ln 2 in two parts; J.-M. Muller, "Elementary Functions" (2016), cha
 import math
 from typing import NamedTuple
 
-from ..jit.compiling import by_type
+from ..jit.compiling import overload_routine
 from .vector_ops import (
     absolute,
     chebyshev_sum,
@@ -149,7 +149,7 @@ def reduced_expm1(x):
     """Return whole n and q, |q| < 1/2, with e**x = 2**n * (1 + q); x has a finite exponential."""
 
 
-@by_type(reduced_expm1)
+@overload_routine(reduced_expm1)
 def _reduced_expm1(x):
     constants = _PRECISION[x.dtype.bitwidth]
     ln2_high, ln2_low, series = constants.ln2_high, constants.ln2_low, constants.exp_series
@@ -162,7 +162,7 @@ def _reduced_expm1(x):
     return implementation
 
 
-@by_type(exp)
+@overload_routine(exp)
 def _exp(x):
     constants = _PRECISION[x.dtype.bitwidth]
     lowest, highest = constants.lowest, constants.highest
@@ -178,7 +178,7 @@ def _exp(x):
     return implementation
 
 
-@by_type(log)
+@overload_routine(log)
 def _log(x):
     constants = _PRECISION[x.dtype.bitwidth]
     ln2_high, ln2_low, series = constants.ln2_high, constants.ln2_low, constants.atanh_series
@@ -203,7 +203,7 @@ def _log(x):
     return implementation
 
 
-@by_type(tanh)
+@overload_routine(tanh)
 def _tanh(x):
     def implementation(x):
         # tanh |x| = (e**2|x| - 1) / (e**2|x| + 1), from e**2|x| - 1 so that nothing cancels near 0
@@ -218,7 +218,7 @@ def _tanh(x):
     return implementation
 
 
-@by_type(logistic)
+@overload_routine(logistic)
 def _logistic(x):
     def implementation(x):
         # by e**-|x|, which cannot overflow
@@ -228,7 +228,7 @@ def _logistic(x):
     return implementation
 
 
-@by_type(log1p)
+@overload_routine(log1p)
 def _log1p(x):
     def implementation(x):
         # the rounding of 1 + x is undone by the ratio of x to what was added
@@ -238,12 +238,12 @@ def _log1p(x):
     return implementation
 
 
-@by_type(erfcx)
+@overload_routine(erfcx)
 def _erfcx(x):
     series = _PRECISION[x.dtype.bitwidth].erfcx_series
 
     def implementation(x):
-        shifted = absolute(x) + _BEND
-        return chebyshev_sum(1.0 - 2.0 * _BEND / shifted, series) / shifted
+        offset = absolute(x) + _BEND
+        return chebyshev_sum(1.0 - 2.0 * _BEND / offset, series) / offset
 
     return implementation

@@ -206,7 +206,7 @@ def chebyshev_sum(typingctx, x, coefficients):
 
 
 @intrinsic
-def total(typingctx, lanes):
+def reduce_add(typingctx, lanes):
     """Return the sum over the lanes: halves are added to each other until one number is left."""
 
     def codegen(context, builder, sig, args):

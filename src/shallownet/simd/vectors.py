@@ -174,7 +174,7 @@ def pointer(typingctx, array):
 
 
 @intrinsic
-def border(typingctx, array):
+def align_up(typingctx, array):
     """Return the first address within an array at which a register may begin without lying in two cache lines."""
     kind = types.CPointer(array.dtype)
 
@@ -188,7 +188,7 @@ def border(typingctx, array):
 
 
 @intrinsic
-def keep(typingctx, arrays):
+def keep_alive(typingctx, arrays):
     """Do nothing, but let arrays live until here: Numba frees them after their last use, pointers do not count."""
 
     def codegen(context, builder, sig, args):
@@ -209,7 +209,7 @@ def pointer_at(typingctx, address, like):
 
 
 @intrinsic
-def shifted(typingctx, p, distance):
+def offset(typingctx, p, distance):
     """Return the pointer to p[distance]."""
 
     def codegen(context, builder, sig, args):
@@ -278,7 +278,7 @@ def store(typingctx, p, index, value):
     return types.none(p, types.intp, value), codegen
 
 
-def _expect(builder, pointer, write):
+def _prefetch(builder, pointer, write):
     """Ask for the cache line of a pointer, which need not lead anywhere."""
     in_all_caches, data = 3, 1
     flags = [ir.Constant(ir.IntType(32), number) for number in (write, in_all_caches, data)]
@@ -288,22 +288,22 @@ def _expect(builder, pointer, write):
 
 
 @intrinsic
-def expect_store(typingctx, p, index):
+def prefetch_write(typingctx, p, index):
     """Ask for the cache line of p[index], which need not exist, to write it soon: another CPU may have a copy."""
 
     def codegen(context, builder, sig, args):
-        _expect(builder, builder.gep(args[0], [args[1]]), write=1)
+        _prefetch(builder, builder.gep(args[0], [args[1]]), write=1)
         return context.get_dummy_value()
 
     return types.none(p, types.intp), codegen
 
 
 @intrinsic
-def expect_load(typingctx, address):
+def prefetch_read(typingctx, address):
     """Ask for the cache line of a byte address to read it later."""
 
     def codegen(context, builder, sig, args):
-        _expect(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()), write=0)
+        _prefetch(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()), write=0)
         return context.get_dummy_value()
 
     return types.none(types.intp), codegen

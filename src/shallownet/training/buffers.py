@@ -10,18 +10,18 @@ from ..kernels.step import end_of_run
 from ..kernels.structs import SUMS_GAP, TILE
 from ..kernels.weight_layout import round_up
 from ..simd.matmul import UNIT
-from ..simd.prefetch import asking
+from ..simd.prefetch import plan_prefetch
 from ..simd.vectors import REGISTER_BYTES
 from .sparse_checks import arrays_of
 
 WORKSPACE_BYTES = 512 * 1024  # what a thread's workspace may fill of the second cache
 SPARSE_WORKSPACE_BYTES = 4 * WORKSPACE_BYTES  # shared by all threads
 COPIED_BYTES = 2**28  # of X whose rows are not in one piece: a copy is read many times as fast, in every epoch
-MOST_SHARES = 16  # of a batch, and so the most threads that a step can use
+MOST_SHARDS = 16  # of a batch, and so the most threads that a step can use
 # Between the memory of two threads: a CPU fetches ahead what it may need, and lines that another one is writing would
 # go to and fro between them.
 APART_BYTES = 64 * 1024
-SMALLEST_SHARE = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
+SMALLEST_SHARD = 64  # examples; with fewer, adding up the shares' gradients costs more than it brings
 
 
 class Workspace(NamedTuple):
@@ -32,12 +32,12 @@ class Workspace(NamedTuple):
     parts: int
 
 
-def shares_of(batch_size):
+def shards_of(batch_size):
     """Return into how many shares a batch is divided: a power of two that depends on its size alone."""
-    shares = 1
-    while shares < MOST_SHARES and batch_size >= 2 * shares * SMALLEST_SHARE:
-        shares *= 2
-    return 2 if shares == 1 and batch_size >= SMALLEST_SHARE else shares
+    shards = 1
+    while shards < MOST_SHARDS and batch_size >= 2 * shards * SMALLEST_SHARD:
+        shards *= 2
+    return 2 if shards == 1 and batch_size >= SMALLEST_SHARD else shards
 
 
 def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come):
@@ -47,21 +47,21 @@ def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come
     ``memory`` holds what the plan has addresses of.
     """
     lanes = REGISTER_BYTES // dtype.itemsize
-    shares = shares_of(batch_size)
+    shards = shards_of(batch_size)
     row = sizes.feature_rows + 2 * sizes.panels * lanes + sizes.output_rows
-    share = -(-batch_size // shares)
+    shard = -(-batch_size // shards)
     # a share in more blocks reads and writes its gradient more often
     fitting = WORKSPACE_BYTES + sizes.size * dtype.itemsize // 2
-    rows = _rows(fitting // (row * dtype.itemsize), share)
-    stays = as_they_come and rows >= share and shares * rows * row * dtype.itemsize <= WORKSPACE_BYTES
-    parts = min(n_threads, shares)
-    workspaces = shares if stays else parts
+    rows = _rows(fitting // (row * dtype.itemsize), shard)
+    resident = as_they_come and rows >= shard and shards * rows * row * dtype.itemsize <= WORKSPACE_BYTES
+    parts = min(n_threads, shards)
+    workspaces = shards if resident else parts
     units = sizes.panels * (sizes.feature_rows + sizes.output_rows) // UNIT
-    gradients, gradient_gap = _apart(shares, {"gradient": sizes.size}, dtype)
+    gradients, gradient_stride = _apart(shards, {"gradient": sizes.size}, dtype)
     lengths = {
         "x": (rows - 1) * sizes.feature_rows + sizes.reach,
         **_of_examples(sizes, rows, lanes),
-        "strip": sizes.strip * lanes,  # or nothing: last, so that no other begins at its address
+        "tail": sizes.tail_rows * lanes,  # or nothing: last, so that no other begins at its address
     }
     own, apart = _apart(workspaces, lengths, dtype)
     for part in range(workspaces):
@@ -70,31 +70,31 @@ def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come
     if X.strides[1] != X.itemsize and X.nbytes <= COPIED_BYTES:
         X = np.ascontiguousarray(X)
     x_address = memory.address(X)
-    how = asking(x_address, X, end_of_run(0, min(share, rows)), sizes.whole)
+    how = plan_prefetch(x_address, X, end_of_run(0, min(shard, rows)), sizes.full_panels)
     asked = np.array(how or [], np.int64)
-    team = zeros((1 + parts + shares) * LINE, np.int64)
+    team = zeros((1 + parts + shards) * LINE, np.int64)
     buffers = {
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_sums": zeros(2 * shares * SUMS_GAP, dtype),
-        "living": _living(sizes, lanes, dtype),
+        "shard_sums": zeros(2 * shards * SUMS_GAP, dtype),
+        "unit_mask": _unit_mask(sizes, lanes, dtype),
         **gradients,
         **own,
     }
     plan = {
-        "shares": shares,
-        "block": shares * _part_of(share, rows),
+        "shards": shards,
+        "block": shards * _part_of(shard, rows),
         "rows": rows,
-        "apart": apart,
-        "stays": stays,
-        "gradient_gap": gradient_gap,
+        "workspace_stride": apart,
+        "resident": resident,
+        "gradient_stride": gradient_stride,
         "units": units,
         "x_address": x_address,
         "x_row": X.strides[0],
         "x_column": X.strides[1],
-        "asking": memory.address(asked) if how else 0,
+        "prefetch": memory.address(asked) if how else 0,
         "team": memory.address(team),
-        "entries": 0,
-        "ends": 0,
+        "nonzero_rows": 0,
+        "feature_ends": 0,
     }
     return Workspace(buffers, plan, parts)
 
@@ -116,27 +116,27 @@ def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_com
     buffers = {
         "gradient": zeros(sizes.size + n_threads * sizes.w1_row, dtype),
         "squares": zeros(round_up(units, lanes), dtype),
-        "share_sums": zeros(2 * SUMS_GAP, dtype),
-        "living": _living(sizes, lanes, dtype),
-        "strip": zeros(0, dtype),
+        "shard_sums": zeros(2 * SUMS_GAP, dtype),
+        "unit_mask": _unit_mask(sizes, lanes, dtype),
+        "tail": zeros(0, dtype),
         "x": zeros(nonzeros, dtype),
         **_apart(1, _of_examples(sizes, rows, lanes), dtype)[0],
     }
     plan = {
-        "shares": 1,
+        "shards": 1,
         "block": _part_of(batch_size, rows),
         "rows": rows,
-        "apart": 0,
-        "stays": False,
-        "gradient_gap": 0,
+        "workspace_stride": 0,
+        "resident": False,
+        "gradient_stride": 0,
         "units": units,
         "x_address": memory.address(data),
         "x_row": memory.address(indptr),
         "x_column": memory.address(indices),
-        "asking": 0,
+        "prefetch": 0,
         "team": memory.address(team),
-        "entries": memory.address(entries),
-        "ends": memory.address(ends),
+        "nonzero_rows": memory.address(entries),
+        "feature_ends": memory.address(ends),
     }
     return Workspace(buffers, plan, n_threads)
 
@@ -173,13 +173,13 @@ def _of_examples(sizes, rows, lanes):
         "d1": rows * sizes.panels * lanes,
         "z2": rows * sizes.output_rows,
         "y": rows * sizes.outputs,  # a class takes one place, labels one each
-        "weight": rows,
+        "tile_weight": rows,
         "losses": rows,
     }
 
 
-def _living(sizes, lanes, dtype):
+def _unit_mask(sizes, lanes, dtype):
     """Return 1 for each unit of the last panel that exists, else 0."""
-    living = zeros(lanes, dtype)
-    living[: sizes.hidden % lanes or lanes] = 1
-    return living
+    mask = zeros(lanes, dtype)
+    mask[: sizes.hidden % lanes or lanes] = 1
+    return mask

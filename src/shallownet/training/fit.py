@@ -13,7 +13,7 @@ from ..kernels.losses import OUTPUTS
 from .inference import predict_proba, thread_count
 from .initialization import initial_weights
 from .lbfgs import minimize_loss
-from .loop import Course, LearningRate, Training, check_finite, watch
+from .loop import History, LearningRate, Training, check_finite, evaluate
 from .network import Network
 from .sample_order import Order
 from .targets import SINGLE, n_outputs_of, targets_of, weighted_by_class
@@ -49,7 +49,7 @@ class Fit:
         self.n_outputs = n_outputs_of(classes, kind)
         self.out_activation = "softmax" if kind == SINGLE and self.n_outputs > 1 else "logistic"
         self.random_state = check_random_state(estimator.random_state)
-        self.course = Course()
+        self.history = History()
         self.n_threads = thread_count(estimator.n_jobs)
 
     def run(self, first, after_epoch):
@@ -64,7 +64,7 @@ class Fit:
         """
         estimator, n_samples = self.estimator, self.X.shape[0]
         if not first:
-            self.course = self._course_so_far()
+            self.history = self._history_so_far()
         self._start(first)
         held_out, rows = self._validation()
         _check_some_weight(self.sample_weight, rows, "training")
@@ -86,7 +86,7 @@ class Fit:
                 self.network,
                 self.rate,
                 self._order(rows),
-                self.course,
+                self.history,
                 max_iter=estimator.max_iter,
                 tol=estimator.tol,
                 n_iter_no_change=estimator.n_iter_no_change,
@@ -100,10 +100,10 @@ class Fit:
         self._check_outputs(attributes)
         return attributes
 
-    def _course_so_far(self):
+    def _history_so_far(self):
         """Return the course of the calls before, from the attributes that they left."""
         known = vars(self.estimator)
-        course = Course(
+        history = History(
             loss_curve=list(known.get("loss_curve_", [])),
             n_iter=known["n_iter_"],
             t=known["t_"],
@@ -111,14 +111,14 @@ class Fit:
             stalled=known["_stalled"],
         )
         if known.get("best_loss_") is not None:
-            course.best_loss = known["best_loss_"]
+            history.best_loss = known["best_loss_"]
         if known.get("validation_scores_") is not None:
-            course.validation_scores = list(known["validation_scores_"])
-            course.validation_loss_curve = list(known["validation_loss_curve_"])
+            history.validation_scores = list(known["validation_scores_"])
+            history.validation_loss_curve = list(known["validation_loss_curve_"])
             if known["best_iter_"] is not None:
-                course.best_score, course.best_iter = known["best_validation_score_"], known["best_iter_"]
-                course.best_weights = known["coefs_"], known["intercepts_"]
-        return course
+                history.best_score, history.best_iter = known["best_validation_score_"], known["best_iter_"]
+                history.best_weights = known["coefs_"], known["intercepts_"]
+        return history
 
     def _start(self, first):
         """Build the network, from initial weights or from the estimator's."""
@@ -155,14 +155,14 @@ class Fit:
     def _learning_rate(self):
         """Return a new learning rate; the solver's state begins anew with it."""
         estimator = self.estimator
-        self.course.steps = 0
+        self.history.steps = 0
         return LearningRate(estimator._schedule(), estimator.learning_rate_init, estimator.power_t, estimator.max_iter)
 
     def _continued(self):
         """Return the learning rate of the call before, with its moments in the network."""
-        steps = self.course.steps
+        steps = self.history.steps
         rate = self._learning_rate()
-        self.course.steps = steps
+        self.history.steps = steps
         rate.rate = self.estimator._rate
         self.network.set_moments(self.estimator._moments)
         return rate
@@ -177,15 +177,15 @@ class Fit:
 
     def _minimize(self, held_out, hook):
         estimator = self.estimator
-        course = self.course = Course(t=self.course.t)
-        notes = [course.noted()]
+        history = self.history = History(t=self.history.t)
+        notes = [history.snapshot()]
 
         def after_iteration(loss):
-            course.n_iter += 1
-            course.loss_curve = [loss]
+            history.n_iter += 1
+            history.loss_curve = [loss]
             if held_out is not None:
-                watch(self.network, held_out, course, estimator.tol, estimator.verbose, early_stopping=False)
-            notes.append(course.noted())
+                evaluate(self.network, held_out, history, estimator.tol, estimator.verbose, early_stopping=False)
+            notes.append(history.snapshot())
             return hook is not None and hook()
 
         seen = hook is not None or held_out is not None
@@ -198,8 +198,8 @@ class Fit:
             after_iteration=after_iteration if seen else None,
         )
         if seen:
-            course.back_to(notes[n_iter])  # an interrupt may have broken off an iteration
-        course.n_iter, course.loss_curve = n_iter, [loss]
+            history.restore(notes[n_iter])  # an interrupt may have broken off an iteration
+        history.n_iter, history.loss_curve = n_iter, [loss]
         check_finite(self.network)
 
     def _validation(self):
@@ -269,16 +269,16 @@ class Fit:
 
     def attributes(self):
         """Return the fitted attributes at the network's weights as they are now."""
-        course, estimator = self.course, self.estimator
+        history, estimator = self.history, self.estimator
         coefs, intercepts = self.network.weights()
-        watched = bool(course.validation_scores)
+        watched = bool(history.validation_scores)
         attributes = {
             "classes_": self.classes,
             "coefs_": coefs,
             "intercepts_": intercepts,
-            "loss_": course.loss,
-            "n_iter_": course.n_iter,
-            "t_": course.t,
+            "loss_": history.loss,
+            "n_iter_": history.n_iter,
+            "t_": history.t,
             "n_layers_": 3,
             "n_outputs_": self.n_outputs,
             "out_activation_": self.out_activation,
@@ -286,24 +286,24 @@ class Fit:
             "_label_kind": self.kind,
             "_activation": estimator.activation,
             "_activation_slope": estimator._slope(),
-            "_steps": course.steps,
-            "_stalled": course.stalled,
+            "_steps": history.steps,
+            "_stalled": history.stalled,
         }
         if watched:
-            best = course.best_iter > 0  # False if no score was a number
+            best = history.best_iter > 0  # False if no score was a number
             attributes |= {
-                "validation_scores_": list(course.validation_scores),
-                "validation_loss_curve_": list(course.validation_loss_curve),
-                "best_validation_score_": course.best_score if best else None,
-                "best_iter_": course.best_iter if best else None,
+                "validation_scores_": list(history.validation_scores),
+                "validation_loss_curve_": list(history.validation_loss_curve),
+                "best_validation_score_": history.best_score if best else None,
+                "best_iter_": history.best_iter if best else None,
             }
         elif estimator.solver != "lbfgs":
             attributes |= dict.fromkeys(VALIDATED)
         if estimator.solver == "lbfgs":
             return attributes
         return attributes | {
-            "loss_curve_": list(course.loss_curve),
-            "best_loss_": None if estimator.early_stopping else course.best_loss,
+            "loss_curve_": list(history.loss_curve),
+            "best_loss_": None if estimator.early_stopping else history.best_loss,
         }
 
     def _state(self):

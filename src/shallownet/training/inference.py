@@ -14,7 +14,7 @@ from ..kernels.structs import TILE
 from ..kernels.weight_layout import round_up
 from ..simd.vectors import MASKED, REGISTER_BYTES
 from .sparse_checks import slabs
-from .thread_scheduler import Pace, policy
+from .thread_scheduler import ThreadScheduler, policy
 
 FEW_OPERATIONS = 5e6  # a prediction of fewer is done by one thread at once, before another would have begun
 CALL_OPERATIONS = 1e9  # in one call of the kernel for sparse X; Python can react to an interrupt between calls
@@ -24,7 +24,7 @@ SLAB_BYTES = 8 * 2**20  # of X that is converted at once, as it has another dtyp
 SLAB_NONZEROS = SLAB_BYTES // 16
 
 # How fast predictions of this process have been, by dtype, threads and the power of two of their operations.
-_paces: dict = {}
+_schedulers: dict = {}
 
 
 def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
@@ -163,16 +163,16 @@ class _Dense:
         if self.few:
             return isfinite(predict_serial(0, self.n, 0, self.features, 1, self.job, self.sums, *self.rest))
         kind = self.dtype, self.parts, self.operations.bit_length(), self.n <= FEW, policy()
-        pace = Pace(1, self.operations, self.parts > 1, ("predict", self.dtype))
-        pace = _paces.setdefault(kind, pace)
+        scheduler = ThreadScheduler(1, self.operations, self.parts > 1, ("predict", self.dtype))
+        scheduler = _schedulers.setdefault(kind, scheduler)
         begin, first, zero = 0, 0, 0.0
         while begin < self.n:
-            parallel, places = pace.next_call((self.n - begin) * self.features * self.cost)
+            parallel, places = scheduler.next_call((self.n - begin) * self.features * self.cost)
             numbers = max(1, places // self.cost)
             if self.converted:
                 numbers = min(numbers, SLAB_BYTES // self.dtype.itemsize)
             end, last = self._end_of_call(begin, first, numbers)
-            zero += self._call(pace, parallel, begin, end, first, last)
+            zero += self._call(scheduler, parallel, begin, end, first, last)
             begin, first = (end, 0) if last == self.features else (begin, last)
         return isfinite(zero)
 
@@ -184,7 +184,7 @@ class _Dense:
         strips = max(1, numbers // (self.strip * (end - begin)))
         return end, min(self.features, first + strips * self.strip)
 
-    def _call(self, pace, parallel, begin, end, first, last):
+    def _call(self, scheduler, parallel, begin, end, first, last):
         job, operations = self.job, (end - begin) * (last - first) * self.cost
         if self.converted:
             X = self.X[begin:end, first:last].astype(self.dtype)
@@ -192,12 +192,12 @@ class _Dense:
             job[:3] = memory.address(X) - begin * X.strides[0] - first * X.strides[1], *X.strides
         with threads(self.parts if parallel else 1) as allowed:
             predict, parts = (predict_parallel, self.parts) if allowed else (predict_serial, 1)
-            if allowed and not pace.parallel:  # wakes the threads, or loads the copy, off the clock
+            if allowed and not scheduler.parallel:  # wakes the threads, or loads the copy, off the clock
                 predict(begin, begin, 0, 0, parts, job, self.sums, *self.rest)
             start = perf_counter()
             zero = predict(begin, end, first, last, parts, job, self.sums, *self.rest)
             seconds = perf_counter() - start
-        pace.record(parallel, operations, seconds)
+        scheduler.record(parallel, operations, seconds)
         return zero
 
 

@@ -52,7 +52,7 @@ class LearningRate:
 
 
 @dataclass
-class Course:
+class History:
     """What has happened in training, over one call or several.
 
     ``steps`` are updates, ``t`` examples, ``stalled`` the epochs in a row without improvement. ``best_iter`` belongs
@@ -87,13 +87,13 @@ class Course:
         """Whether the loss or the validation score of the last epoch is NaN."""
         return bool(self.validation_scores) and (np.isnan(self.loss) or np.isnan(self.validation_scores[-1]))
 
-    def noted(self):
-        """Return what has been noted so far, for ``back_to``."""
+    def snapshot(self):
+        """Return what has been noted so far, for ``restore``."""
         return self.__dict__.copy(), len(self.loss_curve), len(self.validation_scores)
 
-    def back_to(self, noted):
+    def restore(self, snapshot):
         """Forget what was noted later, of an epoch that an interrupt broke off."""
-        values, epochs, looks = noted
+        values, epochs, looks = snapshot
         self.__dict__.update(values)
         del self.loss_curve[epochs:], self.validation_scores[looks:], self.validation_loss_curve[looks:]
 
@@ -125,7 +125,7 @@ class Training:
     network: Any
     learning_rate: LearningRate
     order: Any
-    course: Course
+    history: History
     max_iter: int
     tol: float
     n_iter_no_change: float
@@ -143,50 +143,50 @@ class Training:
         ValueError
             If the weights are no longer finite and there are none to go back to.
         """
-        course, network = self.course, self.network
-        course.n_iter = 0
-        steps_before = course.steps
-        before, goes_on, self._noted = 0, True, course.noted()
+        history, network = self.history, self.network
+        history.n_iter = 0
+        steps_before = history.steps
+        before, goes_on, self._snapshot = 0, True, history.snapshot()
         try:
             if self.order.private or not self._calls_others():
                 self.order.lend(1 if self.incremental else self.max_iter)
             while goes_on:
-                self._noted = course.noted()
+                self._snapshot = history.snapshot()
                 network.forget_losses()
                 self.order.shuffle()
-                before = course.n_iter
+                before = history.n_iter
                 losses = network.train_epochs(
                     self._epochs_ahead(),
                     self.order.rows,
                     self.order.generator,
                     self.learning_rate.rate,
-                    course.steps,
-                    course.t,
+                    history.steps,
+                    history.t,
                 )
-                course.steps = network.updates
+                history.steps = network.updates
                 goes_on = self._goes_on_after(losses)
             self.order.give_back()
         except KeyboardInterrupt:
-            course.back_to(self._noted)
+            history.restore(self._snapshot)
             self._note_epochs_of_interrupted_call(before)
-            course.steps = max(course.steps, network.updates)  # each of them has moved the weights
+            history.steps = max(history.steps, network.updates)  # each of them has moved the weights
             # The model is kept all the same, as by MLPClassifier: there may be hours of work in half an epoch.
             message = "Training interrupted by user."
-            if course.n_iter == 0 and course.steps == steps_before:
+            if history.n_iter == 0 and history.steps == steps_before:
                 message += " Nothing was trained: the weights are those that training began with."
-            elif course.n_iter == 0:
+            elif history.n_iter == 0:
                 message += (
-                    f" No epoch was completed; the weights are those after {course.steps - steps_before} updates."
+                    f" No epoch was completed; the weights are those after {history.steps - steps_before} updates."
                 )
             warnings.warn(message, stacklevel=7)
         finally:
             self.order.give_back()
         # Where no epoch of this call was better than those of earlier calls, training goes on from its last, as in
         # MLPClassifier: from the best weights, a fit with the same seed would take the same epoch again and again.
-        goes_back = course.improved or course.broken
-        if self.early_stopping and goes_back and course.best_weights is not None:
-            network.set_weights(*course.best_weights)
-        check_finite(network, max(1, course.n_iter))
+        goes_back = history.improved or history.broken
+        if self.early_stopping and goes_back and history.best_weights is not None:
+            network.set_weights(*history.best_weights)
+        check_finite(network, max(1, history.n_iter))
 
     def _calls_others(self):
         """Return whether code that is not ours runs between epochs, which may draw random numbers as well."""
@@ -198,28 +198,28 @@ class Training:
         if watched or self.incremental or not (self.order.runs_ahead and self.learning_rate.runs_ahead):
             return 1
         # training stops when more than n_iter_no_change epochs in a row were no better
-        return int(min(self.max_iter - self.course.n_iter, self.n_iter_no_change + 1 - self.course.stalled))
+        return int(min(self.max_iter - self.history.n_iter, self.n_iter_no_change + 1 - self.history.stalled))
 
     def _goes_on_after(self, losses):
         """Take note of one epoch, or of several that need no decision in between; return whether another follows."""
-        course = self.course
+        history = self.history
         if not self.early_stopping and not all(map(math.isfinite, losses)):
             finite_before = [math.isfinite(loss) for loss in losses].index(False)
-            check_finite(self.network, course.n_iter + finite_before + 1)
+            check_finite(self.network, history.n_iter + finite_before + 1)
         self._note(losses)
         if self.validation is not None:
-            watch(self.network, self.validation, course, self.tol, self.verbose, self.early_stopping)
-            if self.early_stopping and not _usable(course):
+            evaluate(self.network, self.validation, history, self.tol, self.verbose, self.early_stopping)
+            if self.early_stopping and not _usable(history):
                 return False
-            self._noted = course.noted()
-        self.learning_rate.end_epoch(course.n_iter, course.t)
+            self._snapshot = history.snapshot()
+        self.learning_rate.end_epoch(history.n_iter, history.t)
         if self.after_epoch is not None and self.after_epoch():
             return False
-        if course.stalled > self.n_iter_no_change and self._stops_on_plateau():
+        if history.stalled > self.n_iter_no_change and self._stops_on_plateau():
             return False
         if self.incremental:
             return False
-        if course.n_iter < self.max_iter:
+        if history.n_iter < self.max_iter:
             return True
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization"
@@ -231,25 +231,25 @@ class Training:
 
     def _note(self, losses):
         """Take note of epochs and their losses."""
-        course = self.course
-        course.loss_curve += losses
-        course.n_iter += len(losses)
-        course.t += len(losses) * self.network.n_samples
+        history = self.history
+        history.loss_curve += losses
+        history.n_iter += len(losses)
+        history.t += len(losses) * self.network.n_samples
         if not self.early_stopping:
-            best, stalled, tol = course.best_loss, course.stalled, self.tol
+            best, stalled, tol = history.best_loss, history.stalled, self.tol
             for loss in losses:  # there may be an epoch each microsecond
                 stalled = stalled + 1 if loss > best - tol else 0
                 if loss < best:
                     best = loss
-            course.best_loss, course.stalled = best, stalled
+            history.best_loss, history.stalled = best, stalled
         if self.verbose:
-            for n_iter, loss in enumerate(losses, course.n_iter - len(losses) + 1):
+            for n_iter, loss in enumerate(losses, history.n_iter - len(losses) + 1):
                 print(f"Iteration {n_iter}, loss = {loss:.8f}")  # noqa: T201
 
     def _note_epochs_of_interrupted_call(self, before):
         """Take note of the epochs that were done when the user interrupted, ``before`` epochs after the first."""
         if self.validation is None:
-            self._note(self.network.losses_so_far()[self.course.n_iter - before :])
+            self._note(self.network.losses_so_far()[self.history.n_iter - before :])
 
     def _stops_on_plateau(self):
         """Return whether training ends where it no longer improves, or goes on at another rate."""
@@ -260,38 +260,38 @@ class Training:
                 f"{watched} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive"
                 f" epochs. {message}"
             )
-        self.course.stalled = 0 if not stops else self.course.stalled
+        self.history.stalled = 0 if not stops else self.history.stalled
         return stops
 
 
-def watch(network, validation, course, tol, verbose, early_stopping):
+def evaluate(network, validation, history, tol, verbose, early_stopping):
     """Look at the validation set and keep the best weights."""
     weights = network.weights()
     loss, score = validation.look(*weights)
-    course.validation_loss_curve.append(loss)
-    course.validation_scores.append(score)
+    history.validation_loss_curve.append(loss)
+    history.validation_scores.append(score)
     if verbose:
         print(f"Validation score: {score:f}")  # noqa: T201
     if early_stopping:
-        course.stalled = course.stalled + 1 if score < course.best_score + tol else 0
-    if score > course.best_score:
-        course.best_score = score
-        course.best_iter = len(course.validation_scores)
+        history.stalled = history.stalled + 1 if score < history.best_score + tol else 0
+    if score > history.best_score:
+        history.best_score = score
+        history.best_iter = len(history.validation_scores)
         if early_stopping:
-            course.best_weights = weights
+            history.best_weights = weights
 
 
-def _usable(course):
+def _usable(history):
     """Return whether loss and score are numbers; warn if training ends because they are not."""
-    if not course.broken:
+    if not history.broken:
         return True
-    loss, score = course.loss_curve[-1], course.validation_scores[-1]
-    if course.best_weights is None:
+    loss, score = history.loss_curve[-1], history.validation_scores[-1]
+    if history.best_weights is None:
         kept = "of this epoch, the first,"
     else:
-        kept = "of the best epoch before" if course.improved else "from before this fit"
+        kept = "of the best epoch before" if history.improved else "from before this fit"
     warnings.warn(
-        f"Training stopped after epoch {course.n_iter}: the loss is {loss} and the validation score {score}. The"
+        f"Training stopped after epoch {history.n_iter}: the loss is {loss} and the validation score {score}. The"
         f" weights {kept} are kept.",
         ConvergenceWarning,
         stacklevel=8,

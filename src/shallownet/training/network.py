@@ -12,7 +12,7 @@ from ..kernels.train_sparse import train_sparse_parallel, train_sparse_serial
 from ..kernels.weight_layout import layout, pack, unpack
 from ..simd.vectors import REGISTER_BYTES
 from .buffers import dense_workspace, sparse_workspace
-from .thread_scheduler import Pace
+from .thread_scheduler import ThreadScheduler
 
 # the places of what changes from epoch to epoch
 _SEEN, _ORDERED = (Plan._fields.index(name) for name in ("seen", "ordered"))
@@ -57,7 +57,7 @@ class Network:
         self.codes = activation, output, solver
         self.settings = settings
         self.key = key
-        self.theta, self.first, self.second = (zeros(self.sizes.size, self.dtype) for _ in range(3))
+        self.theta, self.moment1, self.moment2 = (zeros(self.sizes.size, self.dtype) for _ in range(3))
         self._sizes = np.array(self.sizes)
         self.set_weights(coefs, intercepts)
 
@@ -71,11 +71,11 @@ class Network:
 
     def moments(self):
         """Return the solver's two moments, each as coefs and intercepts."""
-        return unpack(self.first, self.sizes), unpack(self.second, self.sizes)
+        return unpack(self.moment1, self.sizes), unpack(self.moment2, self.sizes)
 
     def set_moments(self, moments):
         """Continue with the moments of an earlier training."""
-        for (coefs, intercepts), panels in zip(moments, (self.first, self.second), strict=True):
+        for (coefs, intercepts), panels in zip(moments, (self.moment1, self.moment2), strict=True):
             self._pack(coefs, intercepts, panels)
 
     def loss_and_gradient(self, coefs, intercepts):
@@ -85,7 +85,7 @@ class Network:
         """
         self.set_weights(coefs, intercepts)
         loss = self.train_epoch(None, 0.0, 0)
-        return loss, unpack(self.first, self.sizes)
+        return loss, unpack(self.moment1, self.sizes)
 
     def _pack(self, coefs, intercepts, panels):
         w1, b1, w2, b2 = matrices(coefs, intercepts, self.dtype, self.sizes[:3])
@@ -124,10 +124,10 @@ class Network:
         weighted = sample_weight is not None
         self._buffers = Buffers(
             theta=self.theta,
-            first=self.first,
-            second=self.second,
+            moment1=self.moment1,
+            moment2=self.moment2,
             targets=np.array(targets, self.dtype, order="C"),
-            weights=np.array(sample_weight if weighted else [], self.dtype, order="C"),
+            sample_weight=np.array(sample_weight if weighted else [], self.dtype, order="C"),
             **self._workspace.buffers,
         )
         self._addresses = np.array([memory.address(array) for array in self._buffers])
@@ -151,7 +151,7 @@ class Network:
         per_step = min(batch_size, self.block)
         if self.sparse:
             operations += UPDATE_OPERATIONS * s.size // per_step  # what a step costs however few its nonzeros
-        self.pace = Pace(
+        self.scheduler = ThreadScheduler(
             operations,
             per_step,
             self._workspace.parts > 1,
@@ -199,18 +199,18 @@ class Network:
         plan[ORDER] = 0 if order is None else memory.address(order)
         plan[GENERATOR] = 0 if generator is None else memory.address(generator)
         settings[_RATE] = rate
-        parallel, places = self.pace.next_call(most * n)
+        parallel, places = self.scheduler.next_call(most * n)
         epochs = max(1, places // n)
         self._step, self._losses = step, np.zeros((epochs + 1, 2))  # the last row is for what was reached
         begin, end = 0, epochs * n
         while True:
             seconds = self._call(parallel, begin, self._border(begin, places, end), step)
             reached = int(self._losses[-1, 0])
-            self.pace.record(parallel, reached - begin, seconds)
+            self.scheduler.record(parallel, reached - begin, seconds)
             begin = reached
             if begin == end:
                 return self.losses_so_far()
-            parallel, places = self.pace.next_call(end - begin)
+            parallel, places = self.scheduler.next_call(end - begin)
 
     def losses_so_far(self):
         """Return the losses of the complete epochs of the last call of ``train_epochs``, which may be interrupted."""

@@ -6,7 +6,7 @@ from scipy import sparse
 CHANGED = "Sparse X was changed while it was read: its arrays no longer make up a matrix."
 
 
-def sound(X, name="X"):
+def check_sparse(X, name="X"):
     """Return X as it is if it is not sparse, or if each of its indices lies inside of its shape.
 
     scipy checks a sparse matrix when it is built, but not when its arrays change afterwards, and converts and slices

@@ -53,7 +53,7 @@ def crowded():
         return False
 
 
-class Pace:
+class ThreadScheduler:
     """Chooses the next kernel call of a run.
 
     Parameters
