@@ -233,7 +233,7 @@ print(json.dumps({"file": shallownet.__file__, "lines": printed.getvalue().split
 """
     lines = finish(start(job % verbose, NUMBA_CACHE_DIR=str(tmp_path)))["lines"]
     assert [line for line in lines if "Compiling" in line] == [
-        "Compiling epoch.train, which takes some seconds the first time."
+        "Compiling train.train, which takes some seconds the first time."
     ] * verbose
 
 

@@ -67,8 +67,8 @@ from shallownet.simd import prefetch as coming
 replace_intrinsics, variant, copy_row = emulation.replace_intrinsics, emulation.variant, examples.copy_row
 asked, found = set(), []
 
-def expect_load(address):
-    emulation.expect_load(address)
+def prefetch_read(address):
+    emulation.prefetch_read(address)
     asked.add(address // coming.LINE_BYTES)
 
 def copy(source, column_stride, size, *others):
@@ -82,7 +82,7 @@ def replaced():
     replace_intrinsics()
     examples.copy_row = copy
 
-emulation.STANDINS["prefetch_read"] = expect_load
+emulation.STANDINS["prefetch_read"] = prefetch_read
 emulation.replace_intrinsics = replaced
 emulation.variant = lambda wide: variant(True)
 batch_size = int(sys.argv[1])

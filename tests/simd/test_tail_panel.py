@@ -31,8 +31,8 @@ def widths(dtype):
 @pytest.mark.parametrize("lanes", SHARED)
 def test_features_share_registers_where_half_of_the_lanes_would_idle(lanes):
     for rest, shared in SHARED[lanes].items():
-        assert layout(lanes, 3 * lanes + rest, 2, lanes).shared == shared
-        assert layout(lanes - 1, 3 * lanes + rest, 2, lanes).shared == 1
+        assert layout(lanes, 3 * lanes + rest, 2, lanes).groups == shared
+        assert layout(lanes - 1, 3 * lanes + rest, 2, lanes).groups == 1
 
 
 @pytest.mark.parametrize("n_features", N_FEATURES)

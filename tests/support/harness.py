@@ -514,7 +514,7 @@ def bits(weights, losses):
 
 def workspace_bytes(net):
     """Return the memory that a Network with examples has beside X, their targets and their weights."""
-    return sum(array.nbytes for array in net._buffers) - net._buffers.targets.nbytes - net._buffers.weights.nbytes
+    return sum(array.nbytes for array in net._buffers) - net._buffers.targets.nbytes - net._buffers.sample_weight.nbytes
 
 
 def padding_is_zero(net):

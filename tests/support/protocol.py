@@ -390,7 +390,7 @@ def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, 
     theta = sum_of(buffers.theta, 0, plan.units)
     for t in range(part * count // parts, (part + 1) * count // parts):
         row = order[position + t]
-        buffers.x[t], buffers.weight[t], buffers.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
+        buffers.x[t], buffers.tile_weight[t], buffers.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
 
 
 def sparse_weights(
@@ -399,7 +399,7 @@ def sparse_weights(
     """Do what ``add_gradient`` and ``update_weights`` do; the first part stands for all features."""
     for t in range(count):
         order[position + t]
-    gradient = sum(buffers.x[t] * buffers.weight[t] for t in range(count))
+    gradient = sum(buffers.x[t] * buffers.tile_weight[t] for t in range(count))
     if part == 0:
         buffers.gradient[0] = gradient + (0 if overwrite else buffers.gradient[0])
     if done:
@@ -414,7 +414,7 @@ STANDINS = {
     "unpacked": unpacked,
     "pointer": lambda losses: losses.memory.notes,
     "pointer_at": lambda address, like: address,
-    "shifted": lambda p, places: p.offset(places),
+    "offset": lambda p, places: p.offset(places),
     "shuffle": shuffle,
     "propagate": propagate,
     "add_gradient": add_gradient,
@@ -523,7 +523,7 @@ WORK = {room: inspect.getsource(room.work) for room in (epoch, sparse_epoch)}
 def plant(room, old, new):
     """Run ``work`` of a module with one text for another from here on."""
     assert WORK[room].count(old) == 1, old
-    exec(WORK[room].replace(old, new).replace("@kernel\n", ""), vars(room))
+    exec(WORK[room].replace(old, new).replace("@routine\n", ""), vars(room))
 
 
 def first_error(room):
