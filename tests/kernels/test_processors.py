@@ -3,14 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
-import llvmlite.binding
 import numpy as np
 import processors
 import pytest
 from children import finish, kill_family, start
+from processors import AVX2, HERE
 
-HERE = llvmlite.binding.get_host_cpu_features()
-AVX2 = "sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma f16c bmi bmi2 lzcnt movbe".split()
 AVX512 = [*AVX2, *"avx512f avx512bw avx512cd avx512dq avx512vl".split()]
 DTYPES = ["float64", "float32"]
 
@@ -30,8 +28,7 @@ OTHERS = {"haswell": (AVX2, without_avx512()), "skylake-avx512": (AVX512, {})}
 
 
 def child(name, features, environment):
-    numba = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ",".join(f"+{feature}" for feature in features)}
-    return start(Path(processors.__file__), *DTYPES, **numba, **environment)
+    return start(Path(processors.__file__), *DTYPES, **processors.numba_for(name, features), **environment)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Rows that are asked for ahead: each before it is copied, within the products, and with no effect on the result."""
 
+import json
 import subprocess
 import sys
 from itertools import product
@@ -57,50 +58,78 @@ def test_only_rows_in_one_piece_that_lie_far_away_are_asked_for(monkeypatch):
             assert how is None, name
 
 
-# What is asked for and what is copied, in order, when one thread goes through two epochs.
+# What is asked for and what is copied, in order, by a training kernel that writes it down.
 COPIES_NOT_ASKED_FOR = """
-import sys
-import emulation
-from shallownet.kernels import step as examples
-from shallownet.simd import prefetch as coming
+import json, sys, warnings
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from shallownet import ShallowNetClassifier
+from shallownet.jit.compiling import KERNELS, routine
+from shallownet.kernels import step
+from shallownet.simd import prefetch
 
-replace_intrinsics, variant, copy_row = emulation.replace_intrinsics, emulation.variant, examples.copy_row
-asked, found = set(), []
+warnings.simplefilter("ignore")
+copy_row, size = step.copy_row, 33 * 4
+log = np.zeros(100_000, np.int64)  # how many addresses follow; those of copied rows are negative
 
+@intrinsic
+def note(typingctx, number):
+    def codegen(context, builder, sig, args):
+        kind = ir.IntType(64)
+        start = builder.inttoptr(kind(log.ctypes.data), kind.as_pointer())
+        place = builder.add(builder.load(start), kind(1))
+        builder.store(place, start)
+        builder.store(args[0], builder.gep(start, [place]))
+        return context.get_dummy_value()
+    return types.none(types.int64), codegen
+
+@routine
 def prefetch_read(address):
-    emulation.prefetch_read(address)
-    asked.add(address // coming.LINE_BYTES)
+    note(address)
 
-def copy(source, column_stride, size, *others):
-    lines = range(source // coming.LINE_BYTES, (source + 33 * size - 1) // coming.LINE_BYTES + 1)
-    if len(found) % 480 == 0:  # a new epoch
-        asked.clear()
-    found.append(asked.issuperset(lines))
-    return copy_row(source, column_stride, size, *others)
+@routine
+def copy(source, column_stride, size, x, place, features):
+    note(-source)
+    copy_row(source, column_stride, size, x, place, features)
 
-def replaced():
-    replace_intrinsics()
-    examples.copy_row = copy
+prefetch.prefetch_read, step.copy_row = prefetch_read, copy
+prefetch.WIDE, prefetch.FAR_BYTES = True, 0
+for kernel in KERNELS:  # this one is none to keep
+    kernel._cache.load_overload = kernel._cache.save_overload = lambda *arguments: None
 
-emulation.STANDINS["prefetch_read"] = prefetch_read
-emulation.replace_intrinsics = replaced
-emulation.variant = lambda wide: variant(True)
-batch_size = int(sys.argv[1])
-emulation.CASES[:] = [(480, 33, 3, 40, "f4", "plain", 1, {"batch_size": batch_size, "max_iter": 2})]
-emulation.main(sys.argv[2])
-print(len(found), found.count(False))
+X, y, found = np.random.default_rng(0).normal(size=(480, 33)).astype("f4"), np.arange(480) % 3, []
+for batch_size in map(int, sys.argv[1:]):
+    log[0] = 0
+    ShallowNetClassifier(40, batch_size=batch_size, max_iter=2, random_state=1, n_jobs=1).fit(X, y)
+    addresses = log[1 : 1 + log[0]].tolist()
+    begin, end = -max(a for a in addresses if a < 0), size - min(addresses)
+    assert all(begin <= a < end for a in addresses if a > 0)
+    copies, late = 0, 0
+    for address in addresses:
+        if address > 0:
+            asked.add(address // prefetch.LINE_BYTES)
+            continue
+        if copies % 480 == 0:  # a new epoch
+            asked = set()
+        copies += 1
+        lines = range(-address // prefetch.LINE_BYTES, (-address + size - 1) // prefetch.LINE_BYTES + 1)
+        late += not asked.issuperset(lines)
+    found.append([copies, late])
+print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize(("batch_size", "first"), [(40, 40), (120, 60), (160, 80)])
-def test_all_rows_but_an_epochs_first_are_asked_for_before_they_are_copied(batch_size, first, tmp_path):
+def test_all_rows_but_an_epochs_first_are_asked_for_before_they_are_copied():
     """The first are those of one share of a batch."""
+    first = {40: 40, 120: 60, 160: 80}  # by the size of a batch
     done = subprocess.run(
-        [sys.executable, "-c", COPIES_NOT_ASKED_FOR, str(batch_size), tmp_path / "found.npz"],
+        [sys.executable, "-c", COPIES_NOT_ASKED_FOR, *map(str, first)],
         capture_output=True,
         text=True,
-        env=source_environment(NUMBA_DISABLE_JIT="1"),
+        env=source_environment(),
     )
     assert done.returncode == 0, done.stderr
-    fits, epochs = 2, 2
-    assert done.stdout.split() == [str(fits * epochs * 480), str(fits * epochs * first)]
+    epochs = 2
+    assert json.loads(done.stdout) == [[epochs * 480, epochs * rows] for rows in first.values()]

@@ -12,6 +12,7 @@ import sys
 import warnings
 from itertools import product
 
+import llvmlite.binding
 import numpy as np
 from scipy import sparse
 
@@ -19,6 +20,9 @@ import shallownet
 from shallownet import ShallowNetClassifier
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.simd.vectors import WIDE
+
+HERE = llvmlite.binding.get_host_cpu_features()
+AVX2 = "sse3 ssse3 sse4.1 sse4.2 popcnt avx avx2 fma f16c bmi bmi2 lzcnt movbe".split()
 
 SOLVERS = [
     {"solver": "adam"},
@@ -38,6 +42,11 @@ OPTIONS = [
 # rows, features, hidden units
 SHAPES = [(300, 5, 8), (450, 30, 50), (90, 1, 1), (300, 70, 100), (260, 13, 3), (130, 150, 37), (220, 300, 20)]
 KINDS = ["binary", "multiclass", "multilabel"]
+
+
+def numba_for(name, features):
+    """Return the environment of a process that compiles for a processor."""
+    return {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ",".join(f"+{feature}" for feature in features)}
 
 
 def data(case, kind, shape, dtype):
