@@ -237,7 +237,7 @@ CASES = [
     (97, 16, 3, 33, "f4", "apart", 3, {"batch_size": "full", "activation": "softplus", "dropout": 0.3}),
     (60, 6, 5, 40, "f8", "labels", 2, {"batch_size": 59, "label_smoothing": 0.1, "activation": "silu"}),
     (49, 12, 13, 8, "f8", "plain", 1, {"batch_size": 1, "max_iter": 1, "solver": "sgd", "momentum": 0.5}),
-    (40, 11, 3, 70, "f8", "plain", 2, {"solver": "lbfgs", "max_iter": 2, "activation": "logistic"}),
+    (40, 7, 3, 70, "f8", "plain", 2, {"solver": "lbfgs", "max_iter": 2, "activation": "logistic"}),
     (64, 9, 3, 20, "f8", "plain", 1, {"early_stopping": True, "activation": "leaky_relu", "class_weight": "balanced"}),
     (50, 30, 2, 17, "f4", "sparse", 2, {"batch_size": 20}),
     (33, 4, 3, 41, "f8", "sparse", 3, {"activation": "identity", "solver": "sgd", "nesterovs_momentum": False}),
