@@ -6,24 +6,24 @@ from time import perf_counter
 import numba
 import numpy as np
 
-from shallownet.simd.tiles import add_outer_pair, store_block, zero_block
+from shallownet.simd.tiles import add_outer, load_block, store_block, zero_block
 from shallownet.simd.vector_ops import reduce_add
 from shallownet.simd.vectors import REGISTER_BYTES, WIDE, keep_alive, lane_count, load, pointer, splat, store
 
-PEAK_ROWS = 12 if WIDE else 3  # of each of two blocks: accumulators enough to hide the latency
+PEAK_ROWS = 12 if WIDE else 3  # of a tile of two columns: accumulators enough to hide the latency
+PEAK_REGISTERS = 2 * PEAK_ROWS
 TRIALS = 50
 SECONDS = 0.001  # of one trial: short, so that some of them meet no other process
 
 
 @numba.njit(nogil=True)
 def multiply_add(array, count):
-    """Do ``count`` rounds of multiply-adds into two blocks of registers, as many as the widest product uses."""
+    """Do ``count`` rounds of multiply-adds into a tile of registers, as many as the widest product uses."""
     p = pointer(array)
-    a, b, x = zero_block(p, PEAK_ROWS), zero_block(p, PEAK_ROWS), load(p, 0)
+    tile, x = zero_block(p, PEAK_REGISTERS), load_block(p, 0, 0, 2)
     for _ in range(count):
-        a, b = add_outer_pair(a, b, p, 0, 0, x, x)
-    store_block(p, lane_count(p), lane_count(p), a)
-    store_block(p, (1 + PEAK_ROWS) * lane_count(p), lane_count(p), b)
+        tile = add_outer(tile, p, 0, 0, x)
+    store_block(p, lane_count(p), lane_count(p), tile)
     keep_alive((array,))
 
 

@@ -23,7 +23,8 @@ from shallownet.kernels.step import (
     hidden_product,
 )
 from shallownet.kernels.structs import GENERATOR, ORDER, Plan, Settings
-from shallownet.simd.matmul import SCALE, multiply, output_layer
+from shallownet.simd.matmul import SCALE, Output, Panels, Scalars, multiply, output_layer
+from shallownet.simd.prefetch import NO_PREFETCH
 from shallownet.simd.vectors import REGISTER_BYTES, pointer_at
 from shallownet.training.loop import Training
 from shallownet.training.network import Network
@@ -62,15 +63,17 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
             if first <= COPY:
                 copy_rows(position, start, stop, order, mine, sizes, plan)
             if first <= HIDDEN <= last:
-                hidden_product(start, stop, mine, sizes, plan)
+                hidden_product(start, stop, NO_PREFETCH, mine, sizes, plan)
             if first <= ACTIVATION <= last:
                 activate_units(start, stop, mine, sizes, plan, settings.slope)
             if first <= OUTPUT <= last:
                 output_layer(
-                    mine.a1, start, stop, plan.rows * lanes,
-                    mine.theta, sizes.w2, sizes.w2_stride, sizes.panels,
-                    sizes.outputs, mine.z2, plan.rows,
-                )  # fmt: skip
+                    Panels(pointer=mine.a1, offset=start * lanes, stride=plan.rows * lanes, count=sizes.panels),
+                    Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+                    Output(pointer=mine.z2, offset=start, stride=plan.rows),
+                    stop - start,
+                    sizes.outputs,
+                )
             if first <= LOSS <= last:
                 copy_targets(position, start, stop, order, mine, plan)
                 probabilities(plan.output, mine.z2, plan.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
@@ -80,10 +83,14 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
                 )  # fmt: skip
             if first <= DELTA <= last:
                 multiply(
-                    mine.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
-                    mine.theta, sizes.w2, sizes.w2_stride, sizes.panels,
-                    mine.d1, start * lanes, plan.rows * lanes, SCALE,
-                )  # fmt: skip
+                    Scalars(pointer=mine.z2, offset=start, row_stride=ONE, step=plan.rows),
+                    Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+                    Output(pointer=mine.d1, offset=start * lanes, stride=plan.rows * lanes),
+                    stop - start,
+                    sizes.outputs,
+                    SCALE,
+                    NO_PREFETCH,
+                )
             start = stop
         if last >= GRADIENT:
             add_gradient(count, True, mine, sizes, plan)

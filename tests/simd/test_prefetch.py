@@ -1,4 +1,4 @@
-"""Rows that are asked for ahead: each before it is copied, within the products, and with no effect on the result."""
+"""Prefetching: each row before it is copied, within the products, and with no effect on the result."""
 
 import json
 import subprocess
@@ -11,55 +11,55 @@ from children import source_environment
 from harness import DTYPES, bits, lanes_of, layouts, problem, train
 from naive import Model, Rule
 
-from shallownet.simd import prefetch as coming
+from shallownet.simd import prefetch
 from shallownet.simd.prefetch import LINE_BYTES, ROWS, plan_prefetch
 from shallownet.simd.vectors import WIDE
 
 
-@pytest.mark.skipif(not WIDE, reason="asks with registers of 512 bits only")
+@pytest.mark.skipif(not WIDE, reason="prefetches with registers of 512 bits only")
 @pytest.mark.parametrize("n_features", [1, 2, 4, 28, 54, 784])
-def test_all_rows_are_asked_for_within_the_products(n_features, monkeypatch):
-    monkeypatch.setattr(coming, "FAR_BYTES", 0)
+def test_all_rows_are_prefetched_within_the_products(n_features, monkeypatch):
+    monkeypatch.setattr(prefetch, "FAR_BYTES", 0)
     X = np.zeros((300, n_features), np.float32)
     for run, panels in product([12, 64, 96, 108], [2, 3, 7, 32]):
-        how, blocks = plan_prefetch(0, X, run, panels), run // ROWS * (panels // 2)
-        assert how.rows * blocks >= run
-        assert (how.asks - 1) * LINE_BYTES >= how.size  # so that with the last byte all lines of a row are among them
-        groups = how.rows * -(-how.asks // how.together)
-        assert groups * how.apart <= n_features + 1
-        if how.rows <= n_features + 1:
-            assert how.apart >= 1
+        how, tiles = plan_prefetch(0, X, run, panels), run // ROWS * (panels // 2)
+        assert how.rows_per_tile * tiles >= run
+        assert (how.lines_per_row - 1) * LINE_BYTES >= how.row_bytes  # with the last byte, these are all lines of a row
+        times = how.rows_per_tile * -(-how.lines_per_row // how.lines_at_once)
+        assert times * how.interval <= n_features + 1
+        if how.rows_per_tile <= n_features + 1:
+            assert how.interval >= 1
     assert plan_prefetch(0, X, 11, 2) is None
     assert plan_prefetch(0, X, 12, 1) is None
 
 
-@pytest.mark.skipif(not WIDE, reason="asks with registers of 512 bits only")
+@pytest.mark.skipif(not WIDE, reason="prefetches with registers of 512 bits only")
 @pytest.mark.parametrize("batch_size", [40, 200, 700])
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
 def test_the_same_bits(dtype, batch_size, monkeypatch):
     task, rows = problem(700, 19, 5 * lanes_of(dtype) - 1, 3), np.random.default_rng(0).permutation(700)
     found = []
     for far in (0, 10**9):
-        monkeypatch.setattr(coming, "FAR_BYTES", far)
+        monkeypatch.setattr(prefetch, "FAR_BYTES", far)
         model, rule = Model("relu", "softmax"), Rule("adam", 0.01)
         found.append(bits(*train(task, model, rule, dtype, orders=[rows] * 3, batch_size=batch_size)))
     assert found[0] == found[1]
 
 
-def test_only_rows_in_one_piece_that_lie_far_away_are_asked_for(monkeypatch):
+def test_only_contiguous_rows_that_no_cache_holds_are_prefetched(monkeypatch):
     X = np.random.default_rng(0).normal(size=(50, 6))
     assert plan_prefetch(0, X, 24, 2) is None  # the caches hold so few
-    monkeypatch.setattr(coming, "FAR_BYTES", 0)
+    monkeypatch.setattr(prefetch, "FAR_BYTES", 0)
     for name, other in [("plain", X), *layouts(X)]:
         how = plan_prefetch(1234, other, 24, 2)
         if WIDE and other.strides[1] == X.itemsize:
-            assert (how.address, how.row, how.size) == (1234, other.strides[0], X[0].nbytes), name
+            assert (how.address, how.row_stride, how.row_bytes) == (1234, other.strides[0], X[0].nbytes), name
         else:
             assert how is None, name
 
 
-# What is asked for and what is copied, in order, by a training kernel that writes it down.
-COPIES_NOT_ASKED_FOR = """
+# What is prefetched and what is copied, in order, by a training kernel that writes it down.
+COPIES_NOT_PREFETCHED = """
 import json, sys, warnings
 import numpy as np
 from llvmlite import ir
@@ -109,23 +109,23 @@ for batch_size in map(int, sys.argv[1:]):
     copies, late = 0, 0
     for address in addresses:
         if address > 0:
-            asked.add(address // prefetch.LINE_BYTES)
+            prefetched.add(address // prefetch.LINE_BYTES)
             continue
         if copies % 480 == 0:  # a new epoch
-            asked = set()
+            prefetched = set()
         copies += 1
         lines = range(-address // prefetch.LINE_BYTES, (-address + size - 1) // prefetch.LINE_BYTES + 1)
-        late += not asked.issuperset(lines)
+        late += not prefetched.issuperset(lines)
     found.append([copies, late])
 print(json.dumps(found))
 """
 
 
-def test_all_rows_but_an_epochs_first_are_asked_for_before_they_are_copied():
-    """The first are those of one share of a batch."""
+def test_all_rows_but_an_epochs_first_are_prefetched_before_they_are_copied():
+    """The first are those of one shard of a batch."""
     first = {40: 40, 120: 60, 160: 80}  # by the size of a batch
     done = subprocess.run(
-        [sys.executable, "-c", COPIES_NOT_ASKED_FOR, *map(str, first)],
+        [sys.executable, "-c", COPIES_NOT_PREFETCHED, *map(str, first)],
         capture_output=True,
         text=True,
         env=source_environment(),

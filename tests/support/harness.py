@@ -20,6 +20,7 @@ from shallownet.kernels.structs import Settings
 from shallownet.simd import matmul as layers
 from shallownet.simd import tiles as blocks
 from shallownet.simd import vector_ops as arithmetic
+from shallownet.simd.prefetch import NO_PREFETCH
 from shallownet.simd.vectors import lane_count, load, pointer, read, read_lanes, splat, store
 from shallownet.training.inference import predict_proba
 from shallownet.training.network import Network
@@ -200,7 +201,7 @@ def block_operations(rows):
     @njit
     def row_sums(a, out):
         p = pointer(a)
-        blocks.store_row_sums(pointer(out), 0, blocks.load_block(p, 0, lane_count(p), rows))
+        blocks.store_row_sums(pointer(out), 0, 0, blocks.load_block(p, 0, lane_count(p), rows), 1)
 
     return {
         "copy": copy,
@@ -212,12 +213,16 @@ def block_operations(rows):
 
 
 @njit
-def _multiply(s, row, step, rows, length, v, out, mode):
+def _multiply(s, row_stride, step, rows, length, v, out, mode):
     layers.multiply(
-        pointer(s), 0, row, step, rows, length,
-        pointer(v), 0, v.shape[1] * v.shape[2], v.shape[0],
-        pointer(out), 0, out.shape[1] * out.shape[2], mode,
-    )  # fmt: skip
+        layers.Scalars(pointer=pointer(s), offset=0, row_stride=row_stride, step=step),
+        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], count=v.shape[0]),
+        layers.Output(pointer=pointer(out), offset=0, stride=out.shape[1] * out.shape[2]),
+        rows,
+        length,
+        mode,
+        NO_PREFETCH,
+    )
 
 
 def padded_rows(rows):
@@ -241,10 +246,12 @@ def multiply(s, v, out, mode, transposed):
 @njit
 def _multiply_row(s, step, length, v, out, mode):
     layers.multiply_row(
-        pointer(s), 0, step, length,
-        pointer(v), 0, v.shape[1] * v.shape[2], v.shape[0],
-        pointer(out), 0, out.shape[1], mode,
-    )  # fmt: skip
+        layers.Scalars(pointer=pointer(s), offset=0, row_stride=0, step=step),
+        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], count=v.shape[0]),
+        layers.Output(pointer=pointer(out), offset=0, stride=out.shape[1]),
+        length,
+        mode,
+    )
 
 
 def multiply_row(s, v, out, mode, step=1):
@@ -261,10 +268,12 @@ def multiply_row(s, v, out, mode, step=1):
 @njit
 def _output_layer(a1, theta, z2):
     layers.output_layer(
-        pointer(a1), 0, a1.shape[1], a1.shape[1] * a1.shape[2],
-        pointer(theta), 0, theta.shape[1] * theta.shape[2], a1.shape[0], theta.shape[1],
-        pointer(z2), z2.shape[1],
-    )  # fmt: skip
+        layers.Panels(pointer=pointer(a1), offset=0, stride=a1.shape[1] * a1.shape[2], count=a1.shape[0]),
+        layers.Panels(pointer=pointer(theta), offset=0, stride=theta.shape[1] * theta.shape[2], count=theta.shape[0]),
+        layers.Output(pointer=pointer(z2), offset=0, stride=z2.shape[1]),
+        a1.shape[1],
+        theta.shape[1],
+    )
 
 
 def output_layer(a1, w2):

@@ -4,8 +4,8 @@ Weights are counted in units of rows of one panel. Letters as in ``examples``.
 """
 
 from ..jit.compiling import ONE, ZERO, routine
-from ..simd.matmul import ADD, SET, UNIT, multiply, multiply_row, rows_in_blocks
-from ..simd.tail_panel import add_last_gradient
+from ..simd.matmul import ADD, SET, UNIT, Output, Panels, Scalars, multiply_ragged
+from ..simd.tail_panel import multiply_packed, pack_rows, unpack_rows
 from ..simd.vector_ops import reduce_add
 from ..simd.vectors import lane_count, load, splat
 from .optimizers import update
@@ -15,43 +15,53 @@ from .optimizers import update
 def add_gradient(count, overwrite, buffers, sizes, plan):
     """Sum the gradient over the workspace's ``count`` examples, anew if ``overwrite``. INOUT gradient."""
     lanes = lane_count(buffers.theta)
-    gap = plan.rows * lanes
-    mode = SET if overwrite else ADD
-    rows = sizes.features + 1
-    in_blocks = rows_in_blocks(rows)
-    multiply(
-        buffers.x, ZERO, ONE, sizes.feature_rows, in_blocks, count,
-        buffers.d1, ZERO, gap, sizes.full_panels,
-        buffers.gradient, ZERO, sizes.w1_stride, mode,
-    )  # fmt: skip
-    for f in range(in_blocks, rows):
-        multiply_row(
-            buffers.x, f, sizes.feature_rows, count,
-            buffers.d1, ZERO, gap, sizes.full_panels,
-            buffers.gradient, f * lanes, sizes.w1_stride, mode,
-        )  # fmt: skip
-    if sizes.groups > 1:
-        add_last_gradient(count, overwrite, buffers, sizes, plan)
+    multiply_ragged(
+        scalars=Scalars(pointer=buffers.x, offset=ZERO, row_stride=ONE, step=sizes.feature_rows),
+        panels=Panels(pointer=buffers.d1, offset=ZERO, stride=plan.rows * lanes, count=sizes.full_panels),
+        out=Output(pointer=buffers.gradient, offset=ZERO, stride=sizes.w1_stride),
+        rows=sizes.features + 1,
+        length=count,
+        mode=SET if overwrite else ADD,
+    )
+    if sizes.full_panels < sizes.panels:
+        add_tail_gradient(count, overwrite, buffers, sizes, plan)
     add_output_gradient(count, overwrite, buffers, sizes, plan)
+
+
+@routine
+def add_tail_gradient(count, overwrite, buffers, sizes, plan):
+    """Sum the gradient of W1 and b1 in the tail panel over ``count`` examples. INOUT gradient, tail.
+
+    ``tail`` holds it as a matrix (features + 1, width of a group). What is read of x behind the end of a row goes
+    behind that matrix.
+    """
+    lanes = lane_count(buffers.theta)
+    panel, stride, rows = sizes.full_panels * sizes.w1_stride, plan.rows * lanes, sizes.features + 1
+    if not overwrite:
+        pack_rows(buffers.gradient, panel, rows, buffers.tail)
+    multiply_packed(
+        scalars=Scalars(pointer=buffers.x, offset=ZERO, row_stride=ONE, step=sizes.feature_rows),
+        panels=Panels(pointer=buffers.d1, offset=sizes.full_panels * stride, stride=stride, count=ONE),
+        out=Output(pointer=buffers.tail, offset=ZERO, stride=ZERO),
+        registers=sizes.tail_rows,
+        length=count,
+        mode=SET if overwrite else ADD,
+    )
+    unpack_rows(buffers.tail, rows, buffers.unit_mask, buffers.gradient, panel)
 
 
 @routine
 def add_output_gradient(count, overwrite, buffers, sizes, plan):
     """Sum the gradient of W2 and b2. INOUT gradient."""
     lanes = lane_count(buffers.a1)
-    mode = SET if overwrite else ADD
-    in_blocks = rows_in_blocks(sizes.outputs)
-    multiply(
-        buffers.z2, ZERO, plan.rows, ONE, in_blocks, count,
-        buffers.a1, ZERO, plan.rows * lanes, sizes.panels,
-        buffers.gradient, sizes.w2, sizes.w2_stride, mode,
-    )  # fmt: skip
-    for k in range(in_blocks, sizes.outputs):
-        multiply_row(
-            buffers.z2, k * plan.rows, ONE, count,
-            buffers.a1, ZERO, plan.rows * lanes, sizes.panels,
-            buffers.gradient, sizes.w2 + k * lanes, sizes.w2_stride, mode,
-        )  # fmt: skip
+    multiply_ragged(
+        scalars=Scalars(pointer=buffers.z2, offset=ZERO, row_stride=plan.rows, step=ONE),
+        panels=Panels(pointer=buffers.a1, offset=ZERO, stride=plan.rows * lanes, count=sizes.panels),
+        out=Output(pointer=buffers.gradient, offset=sizes.w2, stride=sizes.w2_stride),
+        rows=sizes.outputs,
+        length=count,
+        mode=SET if overwrite else ADD,
+    )
     for k in range(sizes.outputs):
         before = 0.0 if overwrite else buffers.gradient[sizes.b2 + k]
         buffers.gradient[sizes.b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)

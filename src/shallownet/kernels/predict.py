@@ -10,8 +10,9 @@ import numpy as np
 from numba import prange
 
 from ..jit.compiling import ONE, ZERO, allocating_routine, jitable, kernel, routine, serial_and_parallel
-from ..simd.matmul import ADD, SET, UNIT, multiply
-from ..simd.tail_panel import multiply_shared
+from ..simd.matmul import ADD, SET, UNIT, Output, Panels, Scalars, multiply
+from ..simd.prefetch import NO_PREFETCH
+from ..simd.tail_panel import multiply_tail
 from ..simd.vector_ops import reduce_add
 from ..simd.vectors import (
     REGISTER_BYTES,
@@ -94,10 +95,14 @@ def add_strip(first, last, rows, x, row, w, sizes, job, a1):
     lanes = lane_count(w)
     gap, out_gap = job.strip * lanes, job.rows * lanes
     mode = SET if first == 0 else ADD
-    multiply(x, ZERO, row, ONE, rows, last - first, w, ZERO, gap, sizes.full_panels, a1, ZERO, out_gap, mode)
-    if sizes.groups > 1:
-        whole = sizes.full_panels
-        multiply_shared(sizes.groups, x, ZERO, row, rows, last - first, w, whole * gap, a1, whole * out_gap, mode)
+    scalars = Scalars(pointer=x, offset=ZERO, row_stride=row, step=ONE)
+    panels = Panels(pointer=w, offset=ZERO, stride=gap, count=sizes.full_panels)
+    out = Output(pointer=a1, offset=ZERO, stride=out_gap)
+    multiply(scalars, panels, out, rows, last - first, mode, NO_PREFETCH)
+    if sizes.full_panels < sizes.panels:
+        tail = Panels(pointer=w, offset=sizes.full_panels * gap, stride=gap, count=ONE)
+        out = Output(pointer=a1, offset=sizes.full_panels * out_gap, stride=out_gap)
+        multiply_tail(scalars, tail, out, rows, last - first, mode)
 
 
 @routine
@@ -116,9 +121,14 @@ def add_narrow_strip(first, last, rows, x, w, job, z):
     """
     lanes = lane_count(w)
     multiply(
-        w, ZERO, ONE, NARROW, job.hidden, last - first, x, ZERO, job.strip * lanes, -(-rows // lanes),
-        z, ZERO, UNIT * lanes, SET if first == 0 else ADD,
-    )  # fmt: skip
+        scalars=Scalars(pointer=w, offset=ZERO, row_stride=ONE, step=NARROW),
+        panels=Panels(pointer=x, offset=ZERO, stride=job.strip * lanes, count=-(-rows // lanes)),
+        out=Output(pointer=z, offset=ZERO, stride=UNIT * lanes),
+        rows=job.hidden,
+        length=last - first,
+        mode=SET if first == 0 else ADD,
+        prefetch=NO_PREFETCH,
+    )
 
 
 @routine

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..jit.compiling import ZERO, allocating_routine, jitable, routine
-from ..simd.matmul import output_layer
+from ..simd.matmul import Output, Panels, output_layer
 from ..simd.vector_ops import fma, select
 from ..simd.vectors import align_up, lane_count, load, numbers, pointer, pointer_at, read, splat, store
 from .activations import LEAKY_RELU, RELU, activate, rectify
@@ -151,7 +151,13 @@ def finish(row, count, a1, z2, theta, job, slope, out):
     if job.wanted:
         copy_hidden(row, count, a1, gap, job.hidden, out)
     else:
-        output_layer(a1, ZERO, count, gap, theta, sizes.w2, sizes.w2_stride, sizes.panels, sizes.outputs, z2, Z2_GAP)
+        output_layer(
+            a1=Panels(pointer=a1, offset=ZERO, stride=gap, count=sizes.panels),
+            w2=Panels(pointer=theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+            z2=Output(pointer=z2, offset=ZERO, stride=Z2_GAP),
+            rows=count,
+            outputs=sizes.outputs,
+        )
         probabilities(job.output, z2, Z2_GAP, sizes.outputs, theta, sizes.b2, ZERO, count)
         copy_probabilities(row, count, job.output, z2, sizes.outputs, out)
         for k in range(sizes.outputs):

@@ -5,9 +5,10 @@ holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feat
 """
 
 from ..jit.compiling import ONE, ZERO, jitable, routine
-from ..simd.matmul import ROWS, SCALE, SET, multiply, output_layer
-from ..simd.prefetch import multiply_prefetching
-from ..simd.tail_panel import multiply_last
+from ..simd.matmul import SCALE, SET, Output, Panels, Scalars, multiply, output_layer
+from ..simd.prefetch import NO_PREFETCH, Prefetch
+from ..simd.tail_panel import multiply_tail
+from ..simd.tiles import ROWS
 from ..simd.vector_ops import select
 from ..simd.vectors import REGISTER_BYTES, WIDE, copy_few, lane_count, load, offset, read, read_lanes, splat, store
 from .activations import activate
@@ -114,16 +115,20 @@ def drop_units(first, start, stop, buffers, sizes, plan, dropout):
 
 
 @routine
-def hidden_product(start, stop, buffers, sizes, plan):
+def hidden_product(start, stop, prefetch, buffers, sizes, plan):
     """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
-    multiply(
-        buffers.x, start * sizes.feature_rows, sizes.feature_rows, ONE, stop - start, sizes.features + 1,
-        buffers.theta, ZERO, sizes.w1_stride, sizes.full_panels,
-        buffers.a1, start * lanes, plan.rows * lanes, SET,
-    )  # fmt: skip
-    if sizes.groups > 1:
-        multiply_last(start, stop, buffers, sizes, plan)
+    stride = plan.rows * lanes
+    scalars = Scalars(pointer=buffers.x, offset=start * sizes.feature_rows, row_stride=sizes.feature_rows, step=ONE)
+    panels = Panels(pointer=buffers.theta, offset=ZERO, stride=sizes.w1_stride, count=sizes.full_panels)
+    out = Output(pointer=buffers.a1, offset=start * lanes, stride=stride)
+    multiply(scalars, panels, out, stop - start, sizes.features + 1, SET, prefetch)
+    if sizes.full_panels < sizes.panels:
+        tail = Panels(
+            pointer=buffers.theta, offset=sizes.full_panels * sizes.w1_stride, stride=sizes.w1_stride, count=ONE
+        )
+        out = Output(pointer=buffers.a1, offset=sizes.full_panels * stride + start * lanes, stride=stride)
+        multiply_tail(scalars, tail, out, stop - start, sizes.features + 1, SET)
 
 
 @routine
@@ -147,10 +152,12 @@ def output_probabilities(start, stop, buffers, sizes, plan):
     """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
     lanes = lane_count(buffers.theta)
     output_layer(
-        buffers.a1, start, stop, plan.rows * lanes,
-        buffers.theta, sizes.w2, sizes.w2_stride, sizes.panels,
-        sizes.outputs, buffers.z2, plan.rows,
-    )  # fmt: skip
+        a1=Panels(pointer=buffers.a1, offset=start * lanes, stride=plan.rows * lanes, count=sizes.panels),
+        w2=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+        z2=Output(pointer=buffers.z2, offset=start, stride=plan.rows),
+        rows=stop - start,
+        outputs=sizes.outputs,
+    )
     probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
 
 
@@ -167,26 +174,22 @@ def propagate(position, seen, count, copied, begin, end, order, prefetch, buffer
     ``seen`` is the number of examples in the epochs before; ``copied`` says that these are in the workspace. Behind
     them the thread turns to the places begin..end, none of them if rows are not asked for.
     """
-    lanes = lane_count(buffers.theta)
     start = ZERO
     while start < count:
         stop = end_of_run(start, count)
         if not copied:
             copy_rows(position, start, stop, order, buffers, sizes, plan)
             copy_targets(position, start, stop, order, buffers, plan)
-        if begin == end:
-            hidden_product(start, stop, buffers, sizes, plan)
-        else:
+        ahead = NO_PREFETCH
+        if begin < end:
             last = stop == count
-            multiply_prefetching(
-                buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
-                buffers.theta, ZERO, sizes.w1_stride, sizes.full_panels,
-                buffers.a1, start * lanes, plan.rows * lanes,
-                begin if last else position + stop, end if last else position + end_of_run(stop, count),
-                order, prefetch,
-            )  # fmt: skip
-            if sizes.groups > 1:
-                multiply_last(start, stop, buffers, sizes, plan)
+            ahead = Prefetch(
+                plan=plan.prefetch,
+                order=plan.order_address,
+                begin=begin if last else position + stop,
+                end=end if last else position + end_of_run(stop, count),
+            )
+        hidden_product(start, stop, ahead, buffers, sizes, plan)
         finish_tile(position, seen, start, stop, buffers, sizes, plan, settings)
         start = stop
 
@@ -208,7 +211,11 @@ def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
         for t in range(stop, start + round_up(stop - start, TILE)):
             buffers.z2[k * plan.rows + t] = 0.0
     multiply(
-        buffers.z2, start, ONE, plan.rows, stop - start, sizes.outputs,
-        buffers.theta, sizes.w2, sizes.w2_stride, sizes.panels,
-        buffers.d1, start * lanes, plan.rows * lanes, SCALE,
-    )  # fmt: skip
+        scalars=Scalars(pointer=buffers.z2, offset=start, row_stride=ONE, step=plan.rows),
+        panels=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+        out=Output(pointer=buffers.d1, offset=start * lanes, stride=plan.rows * lanes),
+        rows=stop - start,
+        length=sizes.outputs,
+        mode=SCALE,
+        prefetch=NO_PREFETCH,
+    )

@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..jit.compiling import ZERO, jitable, routine
-from ..simd.matmul import SHARED_ROWS, UNIT
+from ..simd.lane_groups import GROUPS
+from ..simd.matmul import UNIT
+from ..simd.tail_panel import PACKED_ROWS
 from ..simd.vectors import REGISTER_BYTES, lane_count, load, store
 
 
@@ -26,8 +28,8 @@ class Layout(NamedTuple):
     ``f * w1_row + j * w1_stride``, row k of W2 at ``w2 + j * w2_stride + k * lanes``, b2 at ``b2``.
 
     The first ``full_panels`` panels of W1 are multiplied as they are. If that leaves one, its registers are divided
-    into ``groups`` groups of lanes (``tail_panel``), 2 or 4, else 1; its gradient takes ``tail_rows`` registers, for
-    which ``reach`` numbers from the beginning of a row of x are read.
+    into groups of lanes (``tail_panel``); its gradient takes ``tail_rows`` registers, for which ``reach`` numbers from
+    the beginning of a row of x are read.
     """
 
     features: int
@@ -37,7 +39,6 @@ class Layout(NamedTuple):
     output_rows: int
     panels: int
     full_panels: int
-    groups: int
     tail_rows: int
     reach: int
     w1_row: int
@@ -64,11 +65,11 @@ def layout(features, hidden, outputs, lanes, by_feature):
     output_rows = round_up(outputs, UNIT)
     panels = -(-hidden // lanes)
     rest = hidden % lanes
-    whole, shared, strip = panels, 1, 0
-    if 0 < 2 * rest <= lanes <= features and not by_feature:  # few features are multiplied before sharing pays
-        whole, shared = panels - 1, 2 if 4 * rest > lanes else 4
-        strip = round_up(-(-features // shared) + 1, SHARED_ROWS)
-    reach = max(feature_rows, strip * shared)
+    full_panels, tail_rows = panels, 0
+    if 0 < GROUPS * rest <= lanes <= features and not by_feature:  # with few features, a whole panel is as fast
+        full_panels = panels - 1
+        tail_rows = round_up(-(-features // GROUPS) + 1, PACKED_ROWS)
+    reach = max(feature_rows, tail_rows * GROUPS)
     if by_feature:
         w1_row, w1_stride = panels * lanes, lanes
         w2, w2_stride = (features + 1) * panels * lanes, output_rows * lanes
@@ -81,7 +82,7 @@ def layout(features, hidden, outputs, lanes, by_feature):
     size = b2 + round_up(outputs, lanes)
     return Layout(
         features, hidden, outputs, feature_rows, output_rows,
-        panels, whole, shared, strip, reach, w1_row, w1_stride, w2, w2_stride, b2, size,
+        panels, full_panels, tail_rows, reach, w1_row, w1_stride, w2, w2_stride, b2, size,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The products of the network: every costly operation is scalars times a panel of lanes.
+"""The matrix products of the network: each is scalars times panels of lanes.
 
     product                    scalars s                     panel v                       result
     hidden layer               x[t, f]                       W1, [f][lanes]                z1, [t][lanes]
@@ -6,187 +6,250 @@
     gradient of W1             x[t, f], read across t        dz1, [t][lanes]               dW1, [f][lanes]
     gradient of W2             dz2[k, t], read along t       a1, [t][lanes]                dW2, [k][lanes]
 
-``multiply`` serves all four; only its strides differ. A row or two that a gradient has beyond whole blocks, which is
-all of that of W2 for two classes, are done by ``multiply_row``. The output layer, which sums over hidden units and so
+``multiply`` serves all four; only offsets and strides differ. The output layer, which sums over hidden units and so
 across lanes, is ``output_layer``.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from ..jit.compiling import jitable, overload_routine, routine
+from ..jit.compiling import ZERO, jitable, overload_routine, routine
+from .prefetch import NO_PREFETCH, Prefetch, prefetch_lines, read_plan
 from .tiles import (
+    COLUMNS,
+    ROWS,
     add_outer,
-    add_outer_pair,
     add_products,
-    add_products_pair,
     load_block,
+    load_tile,
     multiply_rows,
-    store_block,
     store_row_sums,
+    store_tile,
     zero_block,
 )
 from .vector_ops import fma
 from .vectors import WIDE, lane_count, load, splat, store
 
-# How a product meets its output: it replaces it, is added to it, or is multiplied with it lane by lane.
+# What a product does with its output: replace it, add to it, or multiply it lane by lane.
 SET, ADD, SCALE = np.int64(0), np.int64(1), np.int64(2)
 
 UNIT = 6  # rows of a product come in sixes; buffers are padded to them
-# 24 accumulators fill the 32 registers of AVX-512 and 12 pairs the 16 of AVX2; two panels share each scalar.
-ROWS = 12 if WIDE else 6
-COLUMNS = 2 if WIDE else 1
-# Where several examples or features share a register (``strip``): the examples of a product, the rows of a gradient.
-SHARED_EXAMPLES = 24 if WIDE else 12
-SHARED_ROWS = 9 if WIDE else 6
 OUTPUT_ROWS = 8 if WIDE else 2
-FEW = 2  # rows of a gradient that are done one by one, as a block of UNIT would take longer
+FEW = 2  # rows beyond whole sixes that are computed one by one, as a tile of six would take longer
 
 
-def block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
-    """``rows`` (a constant) rows of ``multiply`` for one panel."""
+class Scalars(NamedTuple):
+    """The left factor of a product: scalar p of row i is pointer[offset + i * row_stride + p * step]."""
+
+    pointer: Any
+    offset: int
+    row_stride: int
+    step: int
 
 
-@overload_routine(block_product, prefer_literal=True)
-def _block_product(rows, s, first, row, step, length, v, panel, out, place, mode):
-    count = rows.literal_value
+class Panels(NamedTuple):
+    """Panels of lanes: row p of panel j is pointer[offset + j * stride + p * lanes : + lanes]."""
 
-    def implementation(rows, s, first, row, step, length, v, panel, out, place, mode):
-        lanes = lane_count(v)
-        a = load_block(out, place, lanes, count) if mode == ADD else zero_block(out, count)
-        for _ in range(length):
-            a = add_outer(a, s, first, row, load(v, panel))
-            first += step
-            panel += lanes
+    pointer: Any
+    offset: int
+    stride: int
+    count: int  # of panels
+
+
+class Output(NamedTuple):
+    """The result of a product: row i of panel j is pointer[offset + j * stride + i * lanes : + lanes]."""
+
+    pointer: Any
+    offset: int
+    stride: int
+
+
+def multiply_naive(s, v, out, mode):
+    """Compute what ``multiply`` does, plainly and in Python.
+
+    s (rows, length); v (panels, length, lanes); out (panels, rows, lanes).
+    """
+    for j in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            total = out[j, i] if mode == ADD else np.zeros_like(out[j, i])
+            for p in range(s.shape[1]):
+                total = total + s[i, p] * v[j, p]
+            out[j, i] = out[j, i] * total if mode == SCALE else total
+
+
+def multiply_tile(rows, columns, scalars, panels, out, length, mode, prefetch, plan):
+    """Compute the first ``rows`` rows of the first ``columns`` panels of ``multiply``; both are constants."""
+
+
+@overload_routine(multiply_tile, prefer_literal=True)
+def _multiply_tile(rows, columns, scalars, panels, out, length, mode, prefetch, plan):
+    height, width = rows.literal_value, columns.literal_value
+    count = height * width
+
+    def implementation(rows, columns, scalars, panels, out, length, mode, prefetch, plan):
+        lanes = lane_count(panels.pointer)
+        if mode == ADD:
+            tile = load_tile(out.pointer, out.offset, lanes, out.stride, height, width)
+        else:
+            tile = zero_block(out.pointer, count)
+        scalar, panel = scalars.offset, panels.offset
+        end = panel + length * lanes
+        position, line = prefetch.begin, ZERO
+        while panel < end:
+            stop = end
+            if position < prefetch.end:
+                position, line = prefetch_lines(plan, prefetch.order, position, line)
+                stop = min(panel + plan.interval * lanes, end)
+            while panel < stop:
+                v = load_block(panels.pointer, panel, panels.stride, width)
+                tile = add_outer(tile, scalars.pointer, scalar, scalars.row_stride, v)
+                scalar += scalars.step
+                panel += lanes
         if mode == SCALE:
-            a = multiply_rows(a, load_block(out, place, lanes, count))
-        store_block(out, place, lanes, a)
-
-    return implementation
-
-
-def block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out, place, out_gap, mode):
-    """``rows`` (a constant) rows of ``multiply`` for two panels, which share each scalar."""
-
-
-@overload_routine(block_product_pair, prefer_literal=True)
-def _block_product_pair(rows, s, first, row, step, length, v, panel, v_gap, out, place, out_gap, mode):
-    count = rows.literal_value
-
-    def implementation(rows, s, first, row, step, length, v, panel, v_gap, out, place, out_gap, mode):
-        lanes = lane_count(v)
-        a = load_block(out, place, lanes, count) if mode == ADD else zero_block(out, count)
-        b = load_block(out, place + out_gap, lanes, count) if mode == ADD else zero_block(out, count)
-        for _ in range(length):
-            a, b = add_outer_pair(a, b, s, first, row, load(v, panel), load(v, panel + v_gap))
-            first += step
-            panel += lanes
-        if mode == SCALE:
-            a = multiply_rows(a, load_block(out, place, lanes, count))
-            b = multiply_rows(b, load_block(out, place + out_gap, lanes, count))
-        store_block(out, place, lanes, a)
-        store_block(out, place + out_gap, lanes, b)
+            tile = multiply_rows(tile, load_tile(out.pointer, out.offset, lanes, out.stride, height, width))
+        store_tile(out.pointer, out.offset, lanes, out.stride, tile, width)
 
     return implementation
 
 
 @routine
-def multiply(s, first, row, step, rows, length, v, panel, v_gap, panels, out, place, out_gap, mode):
+def multiply(scalars, panels, out, rows, length, mode, prefetch):
     """Multiply scalars with panels of lanes.
 
-    out[place + j * out_gap + i * lanes :][l] = sum over p < length, in that order, of
-    s[first + i * row + p * step] * v[panel + j * v_gap + p * lanes :][l]
-
-    for all i < rows, j < panels and lanes l, combined with what ``out`` held as ``mode`` says. Rows are computed
-    in sixes, so s and out have room for that many.
-    IN s, v; OUT out.
+    Row i of panel j of ``out`` becomes the sum over p < length, in that order, of scalar p of row i times row p of
+    panel j, or is combined with it as ``mode`` says: this is ``multiply_naive``, but for fused roundings. Rows are
+    computed in sixes, so scalars and ``out`` are padded to that many. On the way the rows of X are prefetched that
+    ``prefetch`` names.
     """
-    lanes = lane_count(v)
+    lanes = lane_count(panels.pointer)
+    plan, begin = read_plan(prefetch), prefetch.begin
     j = 0
-    while j < panels:
-        pair = COLUMNS == 2 and j + 1 < panels
-        w = panel + j * v_gap
-        o = place + j * out_gap
+    while j < panels.count:
+        paired = COLUMNS == 2 and j + 1 < panels.count
+        v = Panels(
+            pointer=panels.pointer, offset=panels.offset + j * panels.stride, stride=panels.stride, count=panels.count
+        )
         i = 0
         while i < rows:
-            q = first + i * row
-            p = o + i * lanes
-            # three sizes of block, so that a short tail does not pay for a long block
+            s = Scalars(
+                pointer=scalars.pointer,
+                offset=scalars.offset + i * scalars.row_stride,
+                row_stride=scalars.row_stride,
+                step=scalars.step,
+            )
+            o = Output(pointer=out.pointer, offset=out.offset + j * out.stride + i * lanes, stride=out.stride)
+            after = min(begin + plan.rows_per_tile, prefetch.end)
+            ahead = Prefetch(plan=prefetch.plan, order=prefetch.order, begin=begin, end=after)
+            begin = after
+            # tiles of four sizes, so that few rows or one panel do not pay for a large tile
             if rows - i > UNIT:
-                if pair:
-                    block_product_pair(ROWS, s, q, row, step, length, v, w, v_gap, out, p, out_gap, mode)
+                if paired:
+                    multiply_tile(ROWS, 2, s, v, o, length, mode, ahead, plan)
                 else:
-                    block_product(ROWS, s, q, row, step, length, v, w, out, p, mode)
+                    multiply_tile(ROWS, 1, s, v, o, length, mode, ahead, plan)
                 i += ROWS
             else:
-                if pair:
-                    block_product_pair(UNIT, s, q, row, step, length, v, w, v_gap, out, p, out_gap, mode)
+                if paired:
+                    multiply_tile(UNIT, 2, s, v, o, length, mode, ahead, plan)
                 else:
-                    block_product(UNIT, s, q, row, step, length, v, w, out, p, mode)
+                    multiply_tile(UNIT, 1, s, v, o, length, mode, ahead, plan)
                 i += UNIT
-        j += 2 if pair else 1
+        j += 2 if paired else 1
+
+
+@routine
+def multiply_ragged(scalars, panels, out, rows, length, mode):
+    """Do ``multiply`` for a long sum; one or two rows beyond whole sixes are computed one by one."""
+    lanes = lane_count(panels.pointer)
+    in_tiles = rows_in_tiles(rows)
+    multiply(scalars, panels, out, in_tiles, length, mode, NO_PREFETCH)
+    for i in range(in_tiles, rows):
+        s = Scalars(
+            pointer=scalars.pointer,
+            offset=scalars.offset + i * scalars.row_stride,
+            row_stride=scalars.row_stride,
+            step=scalars.step,
+        )
+        o = Output(pointer=out.pointer, offset=out.offset + i * lanes, stride=out.stride)
+        multiply_row(s, panels, o, length, mode)
 
 
 @jitable
-def rows_in_blocks(rows):
-    """Return how many rows of a gradient ``multiply`` is to do; ``multiply_row`` does the others."""
+def rows_in_tiles(rows):
+    """Return how many rows of a long sum ``multiply`` is to do; ``multiply_row`` does the others."""
     few = rows % UNIT
     return rows - few if few <= FEW else rows
 
 
 @routine
-def multiply_row(s, first, step, length, v, panel, v_gap, panels, out, place, out_gap, mode):
+def multiply_row(scalars, panels, out, length, mode):
     """Do ``multiply`` for one row; the mode is SET or ADD.
 
-    A sum that is alone would wait for each of its terms, so it is done in four parts, each in order.
-    IN s, v; OUT out.
+    A single sum would wait for each of its terms, so it is computed in four parts, each in order.
     """
-    lanes = lane_count(v)
-    for j in range(panels):
-        q = panel + j * v_gap
+    p, v = scalars.pointer, panels.pointer
+    lanes, step = lane_count(v), scalars.step
+    for j in range(panels.count):
+        q = panels.offset + j * panels.stride
         a = splat(v, 0.0)
         b, c, d = a, a, a
-        p = first
-        stop = first + length * step
-        while p + 3 * step < stop:
-            a = fma(load(v, q), s[p], a)
-            b = fma(load(v, q + lanes), s[p + step], b)
-            c = fma(load(v, q + 2 * lanes), s[p + 2 * step], c)
-            d = fma(load(v, q + 3 * lanes), s[p + 3 * step], d)
-            p += 4 * step
+        i = scalars.offset
+        stop = i + length * step
+        while i + 3 * step < stop:
+            a = fma(load(v, q), p[i], a)
+            b = fma(load(v, q + lanes), p[i + step], b)
+            c = fma(load(v, q + 2 * lanes), p[i + 2 * step], c)
+            d = fma(load(v, q + 3 * lanes), p[i + 3 * step], d)
+            i += 4 * step
             q += 4 * lanes
-        while p < stop:
-            a = fma(load(v, q), s[p], a)
-            p += step
+        while i < stop:
+            a = fma(load(v, q), p[i], a)
+            i += step
             q += lanes
         row = (a + b) + (c + d)
         if mode == ADD:
-            row = row + load(out, place + j * out_gap)
-        store(out, place + j * out_gap, row)
+            row = row + load(out.pointer, out.offset + j * out.stride)
+        store(out.pointer, out.offset + j * out.stride, row)
+
+
+def output_tile(columns, a1, w2, z2):
+    """Compute ``columns`` (a constant) outputs of OUTPUT_ROWS examples of ``output_layer``."""
+
+
+@overload_routine(output_tile, prefer_literal=True)
+def _output_tile(columns, a1, w2, z2):
+    width = columns.literal_value
+    count = OUTPUT_ROWS * width
+
+    def implementation(columns, a1, w2, z2):
+        lanes = lane_count(a1.pointer)
+        tile = zero_block(a1.pointer, count)
+        for j in range(a1.count):
+            weights = load_block(w2.pointer, w2.offset + j * w2.stride, lanes, width)
+            tile = add_products(tile, a1.pointer, a1.offset + j * a1.stride, lanes, weights)
+        store_row_sums(z2.pointer, z2.offset, z2.stride, tile, width)
+
+    return implementation
 
 
 @routine
-def output_layer(a1, start, stop, panel_gap, theta, w2, w2_stride, panels, outputs, z2, z2_gap):
-    """z2[k, t] = sum over hidden units of a1[t] * W2[k], without the intercept.
+def output_layer(a1, w2, z2, rows, outputs):
+    """Compute z2[k, t], the sum over hidden units of a1[t] * W2[k], without the intercept.
 
-    Examples start..stop come in groups of OUTPUT_ROWS, outputs in pairs; z2 has room for whole groups.
-    IN a1, theta; OUT z2.
+    a1 and w2 are Panels, of examples and of outputs; z2 is an Output whose number t of output k is
+    pointer[offset + k * stride + t]. Examples come in groups of OUTPUT_ROWS, so z2 is padded to whole groups.
     """
-    lanes = lane_count(a1)
-    for t in range(start, stop, OUTPUT_ROWS):
-        for k in range(0, outputs - 1, 2):
-            sums, others = zero_block(a1, OUTPUT_ROWS), zero_block(a1, OUTPUT_ROWS)
-            for j in range(panels):
-                place = w2 + j * w2_stride + k * lanes
-                weights, next_weights = load(theta, place), load(theta, place + lanes)
-                sums, others = add_products_pair(
-                    sums, others, a1, j * panel_gap + t * lanes, lanes, weights, next_weights
-                )
-            store_row_sums(z2, k * z2_gap + t, sums)
-            store_row_sums(z2, (k + 1) * z2_gap + t, others)
-        if outputs % 2 == 1:
-            k = outputs - 1
-            sums = zero_block(a1, OUTPUT_ROWS)
-            for j in range(panels):
-                weights = load(theta, w2 + j * w2_stride + k * lanes)
-                sums = add_products(sums, a1, j * panel_gap + t * lanes, lanes, weights)
-            store_row_sums(z2, k * z2_gap + t, sums)
+    lanes = lane_count(a1.pointer)
+    for t in range(0, rows, OUTPUT_ROWS):
+        examples = Panels(pointer=a1.pointer, offset=a1.offset + t * lanes, stride=a1.stride, count=a1.count)
+        k = 0
+        while k < outputs:
+            weights = Panels(pointer=w2.pointer, offset=w2.offset + k * lanes, stride=w2.stride, count=w2.count)
+            z = Output(pointer=z2.pointer, offset=z2.offset + k * z2.stride + t, stride=z2.stride)
+            if k + 1 < outputs:
+                output_tile(2, examples, weights, z)
+                k += 2
+            else:
+                output_tile(1, examples, weights, z)
+                k += 1

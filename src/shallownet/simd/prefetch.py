@@ -1,114 +1,111 @@
-"""Rows of X that come next, whose cache lines a product asks for in passing.
+"""Prefetching the rows of X that are copied next, in passing, while a product computes.
 
 The examples of a batch lie anywhere in X. Where the caches do not hold X, copying their rows would wait for memory,
-a few rows at a time, with nothing computed meanwhile. So the hidden product of some examples asks for the rows that
-its thread copies after them, a line or so with each feature: while a CPU waits for twenty lines or so, the next that
-asks waits as well. To ask changes no number.
+a few rows at a time, with nothing computed meanwhile. So the hidden product of some examples prefetches the rows that
+its thread copies after them, a cache line or so with each feature: a CPU waits for some twenty lines at a time, and
+one more would wait as well. Prefetching changes no number.
 
-Letters as in ``layers``. How to ask is laid out once, in Python, and travels as integers (``Prefetch``).
+``PrefetchPlan`` is laid out once, in Python; ``Prefetch`` says which rows a product prefetches, if any.
 """
 
 from typing import NamedTuple
 
-from ..jit.compiling import ONE, overload_routine, routine
-from .matmul import ROWS, SET, multiply
-from .tiles import add_outer_pair, store_block, zero_block
-from .vectors import WIDE, lane_count, load, prefetch_read
+from ..jit.compiling import ZERO, routine
+from .tiles import ROWS
+from .vectors import WIDE, integers_at, prefetch_read
 
 LINE_BYTES = 64
-FAR_BYTES = 1024 * 1024  # of an X whose rows are asked for: the second cache holds none larger
+FAR_BYTES = 1024 * 1024  # of an X whose rows are prefetched: no second cache holds a larger one
+
+
+class PrefetchPlan(NamedTuple):
+    """How the tiles of a product prefetch rows of X. In memory it is an array of integers."""
+
+    # Row i of X lies at the byte address + i * row_stride.
+    address: int
+    row_stride: int
+    row_bytes: int
+    # Each tile prefetches so many rows, each of them in so many lines ...
+    rows_per_tile: int
+    lines_per_row: int
+    # ... of which so many at once, at every interval of the tile's loop.
+    lines_at_once: int
+    interval: int
+
+
+ADDRESS, ROW_STRIDE, ROW_BYTES, ROWS_PER_TILE, LINES_PER_ROW, LINES_AT_ONCE, INTERVAL = range(len(PrefetchPlan._fields))
 
 
 class Prefetch(NamedTuple):
-    """How to ask: for rows of ``size`` bytes, ``row`` bytes from one to the next, from an address on.
+    """The rows of X that a product prefetches: those at positions begin..end of an order."""
 
-    Each block of a product asks for ``rows`` rows of X, for each of them ``asks`` times: so many ``together``, and
-    then so many features ``apart`` again.
-    """
-
-    address: int
-    row: int
-    size: int
-    rows: int
-    asks: int
-    together: int
-    apart: int
+    plan: int  # address of a PrefetchPlan
+    order: int  # address of the order, the numbers of rows of X
+    begin: int
+    end: int
 
 
-ADDRESS, ROW, SIZE, ROWS_EACH, ASKS, TOGETHER, APART = range(len(Prefetch._fields))
+NO_PREFETCH = Prefetch(plan=ZERO, order=ZERO, begin=ZERO, end=ZERO)
 
 
 def plan_prefetch(address, X, run, panels):
-    """Return the Prefetch for X at an address, where products of ``run`` examples have so many whole panels, or None.
+    """Return the PrefetchPlan for X at an address, where products have ``run`` rows and so many panels, or None.
 
-    Only rows in one piece are asked for, by products with blocks of whole size for two panels. Products of fewer
-    examples, as of a short last batch, may not ask for all that comes.
+    Only rows that are contiguous in memory are prefetched, and only by products with tiles of full size. Products of
+    fewer rows, as of a short last batch, may leave some of the prefetching undone.
     """
-    blocks = run // ROWS * (panels // 2)
-    if not WIDE or X.strides[1] != X.itemsize or X.nbytes <= FAR_BYTES or blocks == 0:
+    tiles = run // ROWS * (panels // 2)
+    if not WIDE or X.strides[1] != X.itemsize or X.nbytes <= FAR_BYTES or tiles == 0:
         return None
-    length, size, rows = X.shape[1] + 1, X.shape[1] * X.itemsize, -(-run // blocks)
-    asks = -(-size // LINE_BYTES) + 1  # a row seldom begins where a line does
-    together = -(-asks // max(1, min(asks, length // rows)))
-    apart = length // (rows * -(-asks // together))
-    return Prefetch(address, X.strides[0], size, rows, asks, together, apart)
-
-
-def prefetching_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
-    """``rows`` (a constant) rows of ``multiply`` for two panels; asks for the rows of X at begin..end of the order."""
-
-
-@overload_routine(prefetching_block, prefer_literal=True)
-def _prefetching_block(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
-    count = rows.literal_value
-
-    def implementation(rows, s, first, row, length, v, panel, v_gap, out, place, out_gap, begin, end, order, how):
-        lanes = lane_count(v)
-        a, b = zero_block(out, count), zero_block(out, count)
-        last, ask = first + length, 0
-        while first < last:
-            stop = last
-            if begin < end:
-                address = how[ADDRESS] + order[begin] * how[ROW]
-                for i in range(ask, ask + how[TOGETHER]):
-                    prefetch_read(address + min(i * LINE_BYTES, how[SIZE] - 1))
-                ask += how[TOGETHER]
-                if ask >= how[ASKS]:
-                    begin, ask = begin + 1, 0
-                stop = first + how[APART]
-            while first < stop:
-                a, b = add_outer_pair(a, b, s, first, row, load(v, panel), load(v, panel + v_gap))
-                first += 1
-                panel += lanes
-        store_block(out, place, lanes, a)
-        store_block(out, place + out_gap, lanes, b)
-
-    return implementation
+    length, row_bytes, rows = X.shape[1] + 1, X.shape[1] * X.itemsize, -(-run // tiles)
+    lines = -(-row_bytes // LINE_BYTES) + 1  # a row seldom begins where a line does
+    at_once = -(-lines // max(1, min(lines, length // rows)))
+    return PrefetchPlan(
+        address=address,
+        row_stride=X.strides[0],
+        row_bytes=row_bytes,
+        rows_per_tile=rows,
+        lines_per_row=lines,
+        lines_at_once=at_once,
+        interval=length // (rows * -(-lines // at_once)),
+    )
 
 
 @routine
-def multiply_prefetching(
-    s, first, row, rows, length, v, panel, v_gap, panels, out, place, out_gap, begin, end, order, how
-):
-    """Do ``multiply`` with a step of 1 and the mode SET, and ask for the rows of X at begin..end of the order.
+def read_plan(prefetch):
+    """Return the plan of what a product prefetches; its fields are 0 if that is nothing."""
+    if prefetch.begin >= prefetch.end:
+        return PrefetchPlan(
+            address=ZERO,
+            row_stride=ZERO,
+            row_bytes=ZERO,
+            rows_per_tile=ZERO,
+            lines_per_row=ZERO,
+            lines_at_once=ZERO,
+            interval=ZERO,
+        )
+    plan = integers_at(prefetch.plan)
+    return PrefetchPlan(
+        address=plan[ADDRESS],
+        row_stride=plan[ROW_STRIDE],
+        row_bytes=plan[ROW_BYTES],
+        rows_per_tile=plan[ROWS_PER_TILE],
+        lines_per_row=plan[LINES_PER_ROW],
+        lines_at_once=plan[LINES_AT_ONCE],
+        interval=plan[INTERVAL],
+    )
 
-    IN s, v; OUT out.
+
+@routine
+def prefetch_lines(plan, order, position, line):
+    """Prefetch some lines of the row of X at a position of the order, from ``line`` on.
+
+    Return the position and the line that come next.
     """
-    lanes = lane_count(v)
-    paired, whole = panels // 2 * 2, rows // ROWS * ROWS
-    for j in range(0, paired, 2):
-        for i in range(0, whole, ROWS):
-            after = min(begin + how[ROWS_EACH], end)
-            prefetching_block(
-                ROWS, s, first + i * row, row, length, v, panel + j * v_gap, v_gap,
-                out, place + j * out_gap + i * lanes, out_gap, begin, after, order, how,
-            )  # fmt: skip
-            begin = after
-    multiply(
-        s, first + whole * row, row, ONE, rows - whole, length, v, panel, v_gap, paired,
-        out, place + whole * lanes, out_gap, SET,
-    )  # fmt: skip
-    multiply(
-        s, first, row, ONE, rows, length, v, panel + paired * v_gap, v_gap, panels - paired,
-        out, place + paired * out_gap, out_gap, SET,
-    )  # fmt: skip
+    address = plan.address + integers_at(order)[position] * plan.row_stride
+    next_line = line + plan.lines_at_once
+    for i in range(line, next_line):
+        prefetch_read(address + min(i * LINE_BYTES, plan.row_bytes - 1))
+    if next_line >= plan.lines_per_row:
+        return position + 1, ZERO
+    return position, next_line

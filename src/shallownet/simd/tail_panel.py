@@ -1,7 +1,7 @@
-"""The last panel of W1, where at most half of its lanes hold hidden units and there are as many features as lanes.
+"""Products with a tail panel, of which at most a quarter of the lanes hold hidden units.
 
 Of 100 hidden units and 16 lanes the seventh panel has 4, and its products would leave three quarters of each register
-idle. So its registers are divided into ``shared`` groups of lanes, 2 or 4, each wide enough for the units:
+idle. So its registers are divided into GROUPS groups of lanes, each wide enough for the units:
 
     product             lanes of a group           of the next group          ...
     hidden layer        z1[t]                      z1[t + 1]
@@ -10,116 +10,99 @@ idle. So its registers are divided into ``shared`` groups of lanes, 2 or 4, each
 Each number is the sum of the same products in the same order as in a whole panel, and so has the same bits.
 """
 
-from ..jit.compiling import ONE, overload_routine, routine
-from .matmul import ADD, SET, SHARED_EXAMPLES, SHARED_ROWS, multiply
-from .tiles import (
-    add_for_examples,
-    add_for_features,
-    load_block,
+from ..jit.compiling import ONE, routine
+from .lane_groups import (
+    GROUPS,
+    add_for_columns,
+    add_for_rows,
     load_groups,
     load_repeated,
-    store_block,
     store_groups,
-    zero_block,
 )
+from .matmul import ADD, Output, Panels, Scalars, multiply
+from .prefetch import NO_PREFETCH
+from .tiles import load_block, store_block, zero_block
 from .vector_ops import select
-from .vectors import lane_count, load, store
+from .vectors import WIDE, lane_count, load, store
+
+TAIL_ROWS = 24 if WIDE else 12  # of a product, GROUPS of them in a register
+PACKED_ROWS = 9 if WIDE else 6  # registers of a gradient, with GROUPS rows in each
+_REGISTERS = TAIL_ROWS // GROUPS
 
 
-def shared_product(shared, x, first, row, length, theta, panel, out, place, mode):
-    """z1 of the last panel for SHARED_EXAMPLES examples, or what is added to it; ``shared`` is a constant."""
-
-
-@overload_routine(shared_product, prefer_literal=True)
-def _shared_product(shared, x, first, row, length, theta, panel, out, place, mode):
-    groups = shared.literal_value
-    rows = SHARED_EXAMPLES // groups
-
-    def implementation(shared, x, first, row, length, theta, panel, out, place, mode):
-        lanes = lane_count(theta)
-        width = lanes // groups
-        z = load_groups(out, place, lanes, rows, groups) if mode == ADD else zero_block(out, rows)
-        last = first + length
-        while first + width <= last:
-            z = add_for_examples(z, x, first, row, theta, panel, 0, groups)
-            first += width
+@routine
+def multiply_tail(scalars, panels, out, rows, length, mode):
+    """Do ``multiply`` for the one panel at the offset of ``panels``; the step is 1 and the mode SET or ADD."""
+    s, v = scalars.pointer, panels.pointer
+    lanes = lane_count(v)
+    width = lanes // GROUPS
+    row, target = scalars.offset, out.offset
+    end = target + rows * lanes
+    while target + TAIL_ROWS * lanes <= end:
+        if mode == ADD:
+            sums = load_groups(out.pointer, target, lanes, _REGISTERS)
+        else:
+            sums = zero_block(out.pointer, _REGISTERS)
+        f, panel = row, panels.offset
+        last = row + length
+        while f + width <= last:
+            sums = add_for_rows(sums, s, f, scalars.row_stride, v, panel, 0)
+            f += width
             panel += width * lanes
-        while first < last:
-            z = add_for_examples(z, x, first, row, theta, panel, 1, groups)
-            first += 1
+        while f < last:
+            sums = add_for_rows(sums, s, f, scalars.row_stride, v, panel, 1)
+            f += 1
             panel += lanes
-        store_groups(out, place, lanes, z, groups)
-
-    return implementation
-
-
-def shared_gradient(shared, overwrite, x, first, row, delta, place, length, strip, target):
-    """SHARED_ROWS registers of the gradient, summed over examples, anew if ``overwrite``; ``shared`` is a constant."""
-
-
-@overload_routine(shared_gradient, prefer_literal=True)
-def _shared_gradient(shared, overwrite, x, first, row, delta, place, length, strip, target):
-    groups = shared.literal_value
-
-    def implementation(shared, overwrite, x, first, row, delta, place, length, strip, target):
-        lanes = lane_count(strip)
-        gradient = zero_block(strip, SHARED_ROWS) if overwrite else load_block(strip, target, lanes, SHARED_ROWS)
-        for _ in range(length):
-            gradient = add_for_features(gradient, x, first, groups, load_repeated(delta, place, groups), groups)
-            first += row
-            place += lanes
-        store_block(strip, target, lanes, gradient)
-
-    return implementation
+        store_groups(out.pointer, target, lanes, sums)
+        row += TAIL_ROWS * scalars.row_stride
+        target += TAIL_ROWS * lanes
+    multiply(
+        Scalars(pointer=s, offset=row, row_stride=scalars.row_stride, step=scalars.step),
+        Panels(pointer=v, offset=panels.offset, stride=panels.stride, count=ONE),
+        Output(pointer=out.pointer, offset=target, stride=out.stride),
+        (end - target) // lanes,
+        length,
+        mode,
+        NO_PREFETCH,
+    )
 
 
 @routine
-def multiply_shared(shared, x, first, row, rows, length, theta, panel, out, place, mode):
-    """Do ``multiply`` with a step of 1 for the last panel alone; the mode is SET or ADD. IN x, theta; OUT out."""
-    lanes = lane_count(theta)
-    last = place + rows * lanes
-    while place + SHARED_EXAMPLES * lanes <= last:
-        if shared == 4:
-            shared_product(4, x, first, row, length, theta, panel, out, place, mode)
-        else:
-            shared_product(2, x, first, row, length, theta, panel, out, place, mode)
-        first += SHARED_EXAMPLES * row
-        place += SHARED_EXAMPLES * lanes
-    multiply(x, first, row, ONE, (last - place) // lanes, length, theta, panel, ONE, ONE, out, place, ONE, mode)
+def multiply_packed(scalars, panels, out, registers, length, mode):
+    """Do ``multiply`` for the one panel at the offset of ``panels``, into rows as wide as a group of lanes.
 
-
-@routine
-def multiply_last(start, stop, buffers, sizes, plan):
-    """Compute z1 of the last panel for the examples start..stop of the workspace. OUT a1, which then holds it."""
-    lanes = lane_count(buffers.theta)
-    multiply_shared(
-        sizes.groups, buffers.x, start * sizes.feature_rows, sizes.feature_rows, stop - start, sizes.features + 1,
-        buffers.theta, sizes.full_panels * sizes.w1_stride,
-        buffers.a1, (sizes.full_panels * plan.rows + start) * lanes, SET,
-    )  # fmt: skip
-
-
-@routine
-def add_last_gradient(count, overwrite, buffers, sizes, plan):
-    """Sum the gradient of the last panel over ``count`` examples, anew if ``overwrite``. INOUT gradient, strip.
-
-    The strip holds it as a matrix (features + 1, width of a group). What is read of x behind the end of a row goes
-    behind that matrix.
+    GROUPS rows lie in each of the ``registers`` of ``out``, which are a multiple of PACKED_ROWS. Their scalars lie side
+    by side: the row stride is 1. The mode is SET or ADD.
     """
-    lanes = lane_count(buffers.theta)
-    width = lanes // sizes.groups
-    panel, place = sizes.full_panels * sizes.w1_stride, sizes.full_panels * plan.rows * lanes
-    if not overwrite:
-        for f in range(sizes.features + 1):
-            # the lanes without units, which are 0, make room for the next feature
-            store(buffers.tail, f * width, load(buffers.gradient, panel + f * lanes))
-    for i in range(0, sizes.tail_rows, SHARED_ROWS):
-        first, target = i * sizes.groups, i * lanes
-        x, row, strip = buffers.x, sizes.feature_rows, buffers.tail
-        if sizes.groups == 4:
-            shared_gradient(4, overwrite, x, first, row, buffers.d1, place, count, strip, target)
+    s, v = scalars.pointer, panels.pointer
+    lanes = lane_count(v)
+    for i in range(0, registers, PACKED_ROWS):
+        target = out.offset + i * lanes
+        if mode == ADD:
+            sums = load_block(out.pointer, target, lanes, PACKED_ROWS)
         else:
-            shared_gradient(2, overwrite, x, first, row, buffers.d1, place, count, strip, target)
-    exists = load(buffers.unit_mask, 0) == 1.0
-    for f in range(sizes.features + 1):
-        store(buffers.gradient, panel + f * lanes, select(exists, load(buffers.tail, f * width), 0.0))
+            sums = zero_block(out.pointer, PACKED_ROWS)
+        scalar, panel = scalars.offset + i * GROUPS, panels.offset
+        for _ in range(length):
+            sums = add_for_columns(sums, s, scalar, load_repeated(v, panel))
+            scalar += scalars.step
+            panel += lanes
+        store_block(out.pointer, target, lanes, sums)
+
+
+@routine
+def pack_rows(source, offset, rows, packed):
+    """Copy the first lanes of rows from source[offset:] to rows as wide as a group. OUT packed."""
+    lanes = lane_count(source)
+    for i in range(rows):
+        # the other lanes are overwritten by the next row
+        store(packed, i * (lanes // GROUPS), load(source, offset + i * lanes))
+
+
+@routine
+def unpack_rows(packed, rows, mask, target, offset):
+    """Undo ``pack_rows``, with zeros where the mask is not 1. OUT target."""
+    lanes = lane_count(packed)
+    exists = load(mask, 0) == 1.0
+    for i in range(rows):
+        store(target, offset + i * lanes, select(exists, load(packed, i * (lanes // GROUPS)), 0.0))

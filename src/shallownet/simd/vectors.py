@@ -209,6 +209,17 @@ def pointer_at(typingctx, address, like):
 
 
 @intrinsic
+def integers_at(typingctx, address):
+    """Return an address as a pointer to int64 numbers."""
+    kind = types.CPointer(types.int64)
+
+    def codegen(context, builder, sig, args):
+        return builder.inttoptr(args[0], context.get_value_type(kind))
+
+    return kind(address), codegen
+
+
+@intrinsic
 def offset(typingctx, p, distance):
     """Return the pointer to p[distance]."""
 
