@@ -68,8 +68,8 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
                 activate_units(start, stop, mine, sizes, plan, settings.slope)
             if first <= OUTPUT <= last:
                 output_layer(
-                    Panels(pointer=mine.a1, offset=start * lanes, stride=plan.rows * lanes, count=sizes.panels),
-                    Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+                    Panels(pointer=mine.a1, offset=start * lanes, stride=plan.rows * lanes, number=sizes.panels),
+                    Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
                     Output(pointer=mine.z2, offset=start, stride=plan.rows),
                     stop - start,
                     sizes.outputs,
@@ -84,7 +84,7 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
             if first <= DELTA <= last:
                 multiply(
                     Scalars(pointer=mine.z2, offset=start, row_stride=ONE, step=plan.rows),
-                    Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+                    Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
                     Output(pointer=mine.d1, offset=start * lanes, stride=plan.rows * lanes),
                     stop - start,
                     sizes.outputs,

@@ -216,7 +216,7 @@ def block_operations(rows):
 def _multiply(s, row_stride, step, rows, length, v, out, mode):
     layers.multiply(
         layers.Scalars(pointer=pointer(s), offset=0, row_stride=row_stride, step=step),
-        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], count=v.shape[0]),
+        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], number=v.shape[0]),
         layers.Output(pointer=pointer(out), offset=0, stride=out.shape[1] * out.shape[2]),
         rows,
         length,
@@ -247,7 +247,7 @@ def multiply(s, v, out, mode, transposed):
 def _multiply_row(s, step, length, v, out, mode):
     layers.multiply_row(
         layers.Scalars(pointer=pointer(s), offset=0, row_stride=0, step=step),
-        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], count=v.shape[0]),
+        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], number=v.shape[0]),
         layers.Output(pointer=pointer(out), offset=0, stride=out.shape[1]),
         length,
         mode,
@@ -268,8 +268,8 @@ def multiply_row(s, v, out, mode, step=1):
 @njit
 def _output_layer(a1, theta, z2):
     layers.output_layer(
-        layers.Panels(pointer=pointer(a1), offset=0, stride=a1.shape[1] * a1.shape[2], count=a1.shape[0]),
-        layers.Panels(pointer=pointer(theta), offset=0, stride=theta.shape[1] * theta.shape[2], count=theta.shape[0]),
+        layers.Panels(pointer=pointer(a1), offset=0, stride=a1.shape[1] * a1.shape[2], number=a1.shape[0]),
+        layers.Panels(pointer=pointer(theta), offset=0, stride=theta.shape[1] * theta.shape[2], number=theta.shape[0]),
         layers.Output(pointer=pointer(z2), offset=0, stride=z2.shape[1]),
         a1.shape[1],
         theta.shape[1],

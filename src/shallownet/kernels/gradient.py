@@ -17,7 +17,7 @@ def add_gradient(count, overwrite, buffers, sizes, plan):
     lanes = lane_count(buffers.theta)
     multiply_ragged(
         scalars=Scalars(pointer=buffers.x, offset=ZERO, row_stride=ONE, step=sizes.feature_rows),
-        panels=Panels(pointer=buffers.d1, offset=ZERO, stride=plan.rows * lanes, count=sizes.full_panels),
+        panels=Panels(pointer=buffers.d1, offset=ZERO, stride=plan.rows * lanes, number=sizes.full_panels),
         out=Output(pointer=buffers.gradient, offset=ZERO, stride=sizes.w1_stride),
         rows=sizes.features + 1,
         length=count,
@@ -41,7 +41,7 @@ def add_tail_gradient(count, overwrite, buffers, sizes, plan):
         pack_rows(buffers.gradient, panel, rows, buffers.tail)
     multiply_packed(
         scalars=Scalars(pointer=buffers.x, offset=ZERO, row_stride=ONE, step=sizes.feature_rows),
-        panels=Panels(pointer=buffers.d1, offset=sizes.full_panels * stride, stride=stride, count=ONE),
+        panels=Panels(pointer=buffers.d1, offset=sizes.full_panels * stride, stride=stride, number=ONE),
         out=Output(pointer=buffers.tail, offset=ZERO, stride=ZERO),
         registers=sizes.tail_rows,
         length=count,
@@ -56,7 +56,7 @@ def add_output_gradient(count, overwrite, buffers, sizes, plan):
     lanes = lane_count(buffers.a1)
     multiply_ragged(
         scalars=Scalars(pointer=buffers.z2, offset=ZERO, row_stride=plan.rows, step=ONE),
-        panels=Panels(pointer=buffers.a1, offset=ZERO, stride=plan.rows * lanes, count=sizes.panels),
+        panels=Panels(pointer=buffers.a1, offset=ZERO, stride=plan.rows * lanes, number=sizes.panels),
         out=Output(pointer=buffers.gradient, offset=sizes.w2, stride=sizes.w2_stride),
         rows=sizes.outputs,
         length=count,

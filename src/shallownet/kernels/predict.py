@@ -96,11 +96,11 @@ def add_strip(first, last, rows, x, row, w, sizes, job, a1):
     gap, out_gap = job.strip * lanes, job.rows * lanes
     mode = SET if first == 0 else ADD
     scalars = Scalars(pointer=x, offset=ZERO, row_stride=row, step=ONE)
-    panels = Panels(pointer=w, offset=ZERO, stride=gap, count=sizes.full_panels)
+    panels = Panels(pointer=w, offset=ZERO, stride=gap, number=sizes.full_panels)
     out = Output(pointer=a1, offset=ZERO, stride=out_gap)
     multiply(scalars, panels, out, rows, last - first, mode, NO_PREFETCH)
     if sizes.full_panels < sizes.panels:
-        tail = Panels(pointer=w, offset=sizes.full_panels * gap, stride=gap, count=ONE)
+        tail = Panels(pointer=w, offset=sizes.full_panels * gap, stride=gap, number=ONE)
         out = Output(pointer=a1, offset=sizes.full_panels * out_gap, stride=out_gap)
         multiply_tail(scalars, tail, out, rows, last - first, mode)
 
@@ -122,7 +122,7 @@ def add_narrow_strip(first, last, rows, x, w, job, z):
     lanes = lane_count(w)
     multiply(
         scalars=Scalars(pointer=w, offset=ZERO, row_stride=ONE, step=NARROW),
-        panels=Panels(pointer=x, offset=ZERO, stride=job.strip * lanes, count=-(-rows // lanes)),
+        panels=Panels(pointer=x, offset=ZERO, stride=job.strip * lanes, number=-(-rows // lanes)),
         out=Output(pointer=z, offset=ZERO, stride=UNIT * lanes),
         rows=job.hidden,
         length=last - first,

@@ -152,8 +152,8 @@ def finish(row, count, a1, z2, theta, job, slope, out):
         copy_hidden(row, count, a1, gap, job.hidden, out)
     else:
         output_layer(
-            a1=Panels(pointer=a1, offset=ZERO, stride=gap, count=sizes.panels),
-            w2=Panels(pointer=theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+            a1=Panels(pointer=a1, offset=ZERO, stride=gap, number=sizes.panels),
+            w2=Panels(pointer=theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
             z2=Output(pointer=z2, offset=ZERO, stride=Z2_GAP),
             rows=count,
             outputs=sizes.outputs,

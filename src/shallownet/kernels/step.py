@@ -120,12 +120,12 @@ def hidden_product(start, stop, prefetch, buffers, sizes, plan):
     lanes = lane_count(buffers.theta)
     stride = plan.rows * lanes
     scalars = Scalars(pointer=buffers.x, offset=start * sizes.feature_rows, row_stride=sizes.feature_rows, step=ONE)
-    panels = Panels(pointer=buffers.theta, offset=ZERO, stride=sizes.w1_stride, count=sizes.full_panels)
+    panels = Panels(pointer=buffers.theta, offset=ZERO, stride=sizes.w1_stride, number=sizes.full_panels)
     out = Output(pointer=buffers.a1, offset=start * lanes, stride=stride)
     multiply(scalars, panels, out, stop - start, sizes.features + 1, SET, prefetch)
     if sizes.full_panels < sizes.panels:
         tail = Panels(
-            pointer=buffers.theta, offset=sizes.full_panels * sizes.w1_stride, stride=sizes.w1_stride, count=ONE
+            pointer=buffers.theta, offset=sizes.full_panels * sizes.w1_stride, stride=sizes.w1_stride, number=ONE
         )
         out = Output(pointer=buffers.a1, offset=sizes.full_panels * stride + start * lanes, stride=stride)
         multiply_tail(scalars, tail, out, stop - start, sizes.features + 1, SET)
@@ -152,8 +152,8 @@ def output_probabilities(start, stop, buffers, sizes, plan):
     """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
     lanes = lane_count(buffers.theta)
     output_layer(
-        a1=Panels(pointer=buffers.a1, offset=start * lanes, stride=plan.rows * lanes, count=sizes.panels),
-        w2=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+        a1=Panels(pointer=buffers.a1, offset=start * lanes, stride=plan.rows * lanes, number=sizes.panels),
+        w2=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
         z2=Output(pointer=buffers.z2, offset=start, stride=plan.rows),
         rows=stop - start,
         outputs=sizes.outputs,
@@ -212,7 +212,7 @@ def finish_tile(position, seen, start, stop, buffers, sizes, plan, settings):
             buffers.z2[k * plan.rows + t] = 0.0
     multiply(
         scalars=Scalars(pointer=buffers.z2, offset=start, row_stride=ONE, step=plan.rows),
-        panels=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, count=sizes.panels),
+        panels=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
         out=Output(pointer=buffers.d1, offset=start * lanes, stride=plan.rows * lanes),
         rows=stop - start,
         length=sizes.outputs,

@@ -54,7 +54,7 @@ class Panels(NamedTuple):
     pointer: Any
     offset: int
     stride: int
-    count: int  # of panels
+    number: int  # of panels
 
 
 class Output(NamedTuple):
@@ -125,10 +125,10 @@ def multiply(scalars, panels, out, rows, length, mode, prefetch):
     lanes = lane_count(panels.pointer)
     plan, begin = read_plan(prefetch), prefetch.begin
     j = 0
-    while j < panels.count:
-        paired = COLUMNS == 2 and j + 1 < panels.count
+    while j < panels.number:
+        paired = COLUMNS == 2 and j + 1 < panels.number
         v = Panels(
-            pointer=panels.pointer, offset=panels.offset + j * panels.stride, stride=panels.stride, count=panels.count
+            pointer=panels.pointer, offset=panels.offset + j * panels.stride, stride=panels.stride, number=panels.number
         )
         i = 0
         while i < rows:
@@ -190,7 +190,7 @@ def multiply_row(scalars, panels, out, length, mode):
     """
     p, v = scalars.pointer, panels.pointer
     lanes, step = lane_count(v), scalars.step
-    for j in range(panels.count):
+    for j in range(panels.number):
         q = panels.offset + j * panels.stride
         a = splat(v, 0.0)
         b, c, d = a, a, a
@@ -225,7 +225,7 @@ def _output_tile(columns, a1, w2, z2):
     def implementation(columns, a1, w2, z2):
         lanes = lane_count(a1.pointer)
         tile = zero_block(a1.pointer, count)
-        for j in range(a1.count):
+        for j in range(a1.number):
             weights = load_block(w2.pointer, w2.offset + j * w2.stride, lanes, width)
             tile = add_products(tile, a1.pointer, a1.offset + j * a1.stride, lanes, weights)
         store_row_sums(z2.pointer, z2.offset, z2.stride, tile, width)
@@ -242,10 +242,10 @@ def output_layer(a1, w2, z2, rows, outputs):
     """
     lanes = lane_count(a1.pointer)
     for t in range(0, rows, OUTPUT_ROWS):
-        examples = Panels(pointer=a1.pointer, offset=a1.offset + t * lanes, stride=a1.stride, count=a1.count)
+        examples = Panels(pointer=a1.pointer, offset=a1.offset + t * lanes, stride=a1.stride, number=a1.number)
         k = 0
         while k < outputs:
-            weights = Panels(pointer=w2.pointer, offset=w2.offset + k * lanes, stride=w2.stride, count=w2.count)
+            weights = Panels(pointer=w2.pointer, offset=w2.offset + k * lanes, stride=w2.stride, number=w2.number)
             z = Output(pointer=z2.pointer, offset=z2.offset + k * z2.stride + t, stride=z2.stride)
             if k + 1 < outputs:
                 output_tile(2, examples, weights, z)

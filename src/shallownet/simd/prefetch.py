@@ -10,9 +10,13 @@ one more would wait as well. Prefetching changes no number.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ..jit.compiling import ZERO, routine
 from .tiles import ROWS
 from .vectors import WIDE, integers_at, prefetch_read
+
+Integer = int | np.int64  # in Python and in kernels
 
 LINE_BYTES = 64
 FAR_BYTES = 1024 * 1024  # of an X whose rows are prefetched: no second cache holds a larger one
@@ -22,15 +26,15 @@ class PrefetchPlan(NamedTuple):
     """How the tiles of a product prefetch rows of X. In memory it is an array of integers."""
 
     # Row i of X lies at the byte address + i * row_stride.
-    address: int
-    row_stride: int
-    row_bytes: int
+    address: Integer
+    row_stride: Integer
+    row_bytes: Integer
     # Each tile prefetches so many rows, each of them in so many lines ...
-    rows_per_tile: int
-    lines_per_row: int
+    rows_per_tile: Integer
+    lines_per_row: Integer
     # ... of which so many at once, at every interval of the tile's loop.
-    lines_at_once: int
-    interval: int
+    lines_at_once: Integer
+    interval: Integer
 
 
 ADDRESS, ROW_STRIDE, ROW_BYTES, ROWS_PER_TILE, LINES_PER_ROW, LINES_AT_ONCE, INTERVAL = range(len(PrefetchPlan._fields))
@@ -39,10 +43,10 @@ ADDRESS, ROW_STRIDE, ROW_BYTES, ROWS_PER_TILE, LINES_PER_ROW, LINES_AT_ONCE, INT
 class Prefetch(NamedTuple):
     """The rows of X that a product prefetches: those at positions begin..end of an order."""
 
-    plan: int  # address of a PrefetchPlan
-    order: int  # address of the order, the numbers of rows of X
-    begin: int
-    end: int
+    plan: Integer  # address of a PrefetchPlan
+    order: Integer  # address of the order, the numbers of rows of X
+    begin: Integer
+    end: Integer
 
 
 NO_PREFETCH = Prefetch(plan=ZERO, order=ZERO, begin=ZERO, end=ZERO)

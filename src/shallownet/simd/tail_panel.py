@@ -58,7 +58,7 @@ def multiply_tail(scalars, panels, out, rows, length, mode):
         target += TAIL_ROWS * lanes
     multiply(
         Scalars(pointer=s, offset=row, row_stride=scalars.row_stride, step=scalars.step),
-        Panels(pointer=v, offset=panels.offset, stride=panels.stride, count=ONE),
+        Panels(pointer=v, offset=panels.offset, stride=panels.stride, number=ONE),
         Output(pointer=out.pointer, offset=target, stride=out.stride),
         (end - target) // lanes,
         length,
