@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from harness import DTYPES, OUTPUT_ROWS, lanes_of, multiply, multiply_row, output_layer, padded_rows
 
+from shallownet.simd import matmul
+
 SIZES = [(1, 1, 1), (5, 3, 2), (6, 1, 3), (7, 10, 1), (12, 4, 4), (13, 2, 5), (23, 31, 2), (48, 65, 3)]
 
 
@@ -24,9 +26,9 @@ def test_product_of_scalars_with_panels(rows, length, n_panels, transposed, mode
     before = normal((n_panels, padded_rows(rows), lanes_of(dtype)), dtype, 2)
     out = np.full_like(before, np.nan) if mode == "SET" else before.copy()
     multiply(s, v, out, mode, transposed)
-    product = s.astype(float) @ v.astype(float)
     held = before[:, :rows].astype(float)
-    expected = {"SET": product, "ADD": held + product, "SCALE": held * product}[mode]
+    expected = held.copy()
+    matmul.multiply_naive(s.astype(float), v.astype(float), expected, getattr(matmul, mode))
     scale = np.abs(s) @ np.abs(v) * (1 + np.abs(held)) + np.abs(held)
     assert (np.abs(out[:, :rows] - expected) <= (length + 2) * np.finfo(dtype).eps * scale).all()
 
@@ -43,6 +45,14 @@ def test_product_of_one_row_with_panels(length, n_panels, step, mode, dtype):
     expected = held + np.einsum("p,jpl->jl", s.astype(float), v.astype(float))
     scale = np.einsum("p,jpl->jl", np.abs(s), np.abs(v)) + np.abs(held)
     assert (np.abs(out - expected) <= (length + 2) * np.finfo(dtype).eps * scale).all()
+
+
+@pytest.mark.parametrize("mode", ["SET", "ADD", "SCALE"])
+def test_the_naive_product_is_the_matrix_product(mode):
+    s, v, held = normal((7, 5), np.float64, 0), normal((3, 5, 8), np.float64, 1), normal((3, 7, 8), np.float64, 2)
+    expected = {"SET": s @ v, "ADD": held + s @ v, "SCALE": held * (s @ v)}[mode]
+    matmul.multiply_naive(s, v, held, getattr(matmul, mode))
+    np.testing.assert_allclose(held, expected, rtol=0, atol=1e-13)
 
 
 def test_product_sums_in_order(dtype):
