@@ -4,6 +4,7 @@ python bench/compare.py                          # everything, in twenty minutes
 python bench/compare.py --parts predict search   # only these parts; their figures replace the stored ones
 python bench/compare.py --quick                  # a look: fewer and shorter rounds, nothing written
 python bench/compare.py --shapes 1797x64-100-10-200 --peers torch
+python bench/compare.py --report                 # write the reports from what is stored, measuring nothing
 """
 
 import argparse
@@ -11,17 +12,18 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-import report
-import store
-from environment import describe
+from measuring.environment import describe
+from measuring.shapes import SHAPES, Shape
+from measuring.timing import Patience, limited
 from peers import PEERS
-from report import PARTS, RESULTS
-from shapes import SHAPES, Shape
-from timing import Patience, limited
+from reporting import report, store
+from reporting.report import PARTS, RESULTS
 
 
 def main(arguments):
     options = parsed(arguments)
+    if options.report:
+        return report.write_all()
     machine, start = describe(), perf_counter()
     results = store.load(options.output or RESULTS)
     done = set()
@@ -73,6 +75,7 @@ def parsed(arguments):
     parser.add_argument("--rounds", type=int, help="alternations (default: 7, with --quick 3)")
     parser.add_argument("--threads", type=int, default=2, help="for every contender (default: 2)")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of training and first fit")
+    parser.add_argument("--report", action="store_true", help="measure nothing, only write the reports")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
         "--output", type=Path, help="folder of the results (default: bench/results, but none for a partial training)"

@@ -18,7 +18,7 @@ def on_path(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCH))
     yield
     for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and Path(sys.modules[name].__file__).parent == BENCH:
+        if BENCH in Path(getattr(sys.modules[name], "__file__", None) or "").parents:
             del sys.modules[name]
 
 
@@ -33,14 +33,14 @@ def results(cpu="a", **parts):
 
 
 def test_a_ratio_is_taken_within_each_round():
-    from figures import ratios
+    from reporting.figures import ratios
 
     found = ratios(entry([1.0, 2.0], torch=[3.0, 2.0], JAX=[2.0, 8.0]))
     assert found == {"x torch": [3.0, 1.0], "x JAX": [2.0, 4.0], "x the best framework": [2.0, 1.0]}
 
 
 def test_a_part_leaves_the_others_results_alone():
-    from store import merged
+    from reporting.store import merged
 
     stored = results(training={"a": entry([1.0], MLP=[9.0]), "b": entry([2.0])}, predict={"c": entry([3.0])})
     found = merged(stored, results(training={"a": entry([1.0], MLP=[4.0])}))
@@ -51,7 +51,7 @@ def test_a_part_leaves_the_others_results_alone():
 
 
 def test_results_of_another_processor_are_not_mixed():
-    from store import merged
+    from reporting.store import merged
 
     assert merged(results(training={"a": entry([1.0])}), results("b", predict={}))["parts"] == {"predict": {}}
 
@@ -61,13 +61,13 @@ def test_results_of_another_processor_are_not_mixed():
     [("x torch", 3.0, 4.0, True), ("x torch", 3.1, 4.0, False), ("relu", 4.0, 3.0, True), ("relu", 3.9, 3.0, False)],
 )
 def test_a_figure_worse_by_a_quarter_is_marked(name, now, before, worse):
-    from figures import regressed
+    from reporting.figures import regressed
 
     assert regressed(name, now, before) == worse
 
 
 def test_a_mark_says_what_the_figure_was():
-    from tables import figure
+    from reporting.tables import figure
 
     slower = entry([1.0], torch=[3.0]) | {"earlier": {"x torch": 6.0}}
     assert figure(slower, "x torch") == "3.0 **was 6.0**"
@@ -75,14 +75,14 @@ def test_a_mark_says_what_the_figure_was():
 
 
 def test_slope_of_a_power():
-    from growth import slope
+    from parts.growth import slope
 
     sizes = [10, 30, 100]
     assert slope(sizes, [size**1.5 for size in sizes]) == pytest.approx(1.5)
 
 
 def test_results_survive_being_stored(tmp_path):
-    from store import load, save
+    from reporting.store import load, save
 
     save(tmp_path, results(training={"a": entry([1 / 3])}))
     assert load(tmp_path)["parts"]["training"]["a"]["seconds"]["shallownet"] == [0.333333]
@@ -90,8 +90,8 @@ def test_results_survive_being_stored(tmp_path):
 
 
 def test_the_products_of_the_roofline_are_those_of_the_shape():
-    from roofline import work
-    from shapes import Shape
+    from measuring.shapes import Shape
+    from parts.roofline import work
 
     shape = Shape(1000, 64, 100, 10, 200)
     counts = work(shape, 4)
@@ -102,8 +102,8 @@ def test_the_products_of_the_roofline_are_those_of_the_shape():
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 def test_the_parts_of_a_step_are_run(dtype):
-    from shapes import Shape, make_problem
-    from step_parts import Parts
+    from measuring.shapes import Shape, make_problem
+    from parts.step_parts import Parts
 
     parts = Parts(make_problem(Shape(300, 10, 20, 3, 100), dtype))
     seconds = parts.seconds()
@@ -113,7 +113,7 @@ def test_the_parts_of_a_step_are_run(dtype):
 
 
 def test_the_first_of_two_parallel_calls_after_the_load():
-    from busy import first_pair
+    from parts.busy import first_pair
 
     calls = [(1.0, True), (2.5, True), (3.0, False), (4.0, True), (5.0, True)]
     assert first_pair(calls, [2.0]) == 2.0
@@ -122,20 +122,31 @@ def test_the_first_of_two_parallel_calls_after_the_load():
 
 
 def test_the_readme_quotes_the_stored_results(tmp_path):
-    import report
+    from reporting import report
 
     shape = entry([0.001, 0.002], MLPClassifier=[0.01, 0.02])
+    training = {str(report.QUOTED[0]): shape, "5 x 4 -> 3 -> 2, 1": shape}
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    report.quote(results(**{"training, float32": {"5 x 4 -> 3 -> 2, 1": shape}}), readme)
+    report.quote(results(**{"training, float32": training}), readme)
     text = readme.read_text()
     assert text.startswith(f"before\n{report.BEGIN}\n") and text.endswith(f"{report.END}\nafter\n")
     assert "old" not in text
-    assert "| 5 x 4 -> 3 -> 2, 1 | 1.5 (1 .. 2) | 10.0 (10.0 .. 10.0) |" in text
+    assert "| 150 x 4 -> 10 -> 3 | 1.5 (1 .. 2) | 10.0 (10.0 .. 10.0) |" in text
+    assert "5 x 4 -> 3" not in text
+
+
+def test_the_readme_shows_what_is_stored():
+    from reporting import report, store
+
+    stored = store.load(report.RESULTS)
+    assert len(report.quoted(stored)) == len(report.QUOTED)
+    shown = (BENCH.parent / "README.md").read_text(encoding="utf-8")
+    assert f"{report.BEGIN}\n{report.excerpt(stored)}\n{report.END}" in shown
 
 
 def test_a_busy_machine_is_told(tmp_path):
-    from report import note
+    from reporting.report import note
 
     loaded = {"a": entry([1.0]) | {"others": 0.5}}
     assert "0.50 CPUs" in note(loaded, results()["machine"])
@@ -143,7 +154,7 @@ def test_a_busy_machine_is_told(tmp_path):
 
 
 def test_the_stored_reports_are_those_of_the_stored_results():
-    import report
+    from reporting import report
 
     found = list((BENCH / "results").rglob("results.json"))
     if not found:
@@ -152,8 +163,15 @@ def test_the_stored_reports_are_those_of_the_stored_results():
         assert (stored.parent / "report.md").read_text() == report.markdown(json.loads(stored.read_text()))
 
 
+def test_a_process_at_work_has_loaded_the_parallel_kernels():
+    from measuring.timing import AT_WORK_SECONDS
+    from shallownet.training.thread_scheduler import WORTH_LOADING
+
+    assert AT_WORK_SECONDS >= 2 * WORTH_LOADING
+
+
 def test_a_problem_has_its_shape():
-    from shapes import Shape, make_problem
+    from measuring.shapes import Shape, make_problem
 
     shape = Shape.parse("50x4-3-2-10")
     problem = make_problem(shape, "float64")
@@ -164,9 +182,10 @@ def test_a_problem_has_its_shape():
 
 
 def test_the_pictures_are_of_the_results(tmp_path):
-    from growth import draw
     from matplotlib.figure import Figure
-    from pictures import draw_speed
+
+    from parts.growth import draw
+    from reporting.pictures import draw_speed
 
     axes = Figure().subplots()
     draw_speed({"a": entry([1.0, 1.0], MLPClassifier=[2.0, 4.0]), "b": entry([1.0], torch=[3.0], JAX=[5.0])}, axes)
@@ -181,7 +200,7 @@ def test_the_pictures_are_of_the_results(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tell on which CPU a thread runs")
 def test_a_round_trip_between_two_cpus_takes_a_moment():
-    from distance import round_trip
+    from measuring.distance import round_trip
 
     before = os.sched_getaffinity(0)
     found = round_trip()
@@ -190,9 +209,9 @@ def test_a_round_trip_between_two_cpus_takes_a_moment():
 
 
 def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
-    import store
-    import timing
-    import variants
+    from measuring import timing
+    from parts import variants
+    from reporting import store
 
     monkeypatch.setattr(timing.Patience, "left", 0.0)
     entries = {"a": timing.contest({"shallownet": int, "torch": int}, 2)}
@@ -206,8 +225,7 @@ def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
 
 
 def test_the_most_that_the_machine_allows():
-    import predict
-    import training
+    from parts import predict, training
 
     found = entry([1.0, 2.0], MLPClassifier=[3.0, 8.0], torch=[5.0, 12.0], JAX=[4.0, 10.0]) | {"operations": 50}
     assert training.limits_of(found) == ["", "", ""]
@@ -220,8 +238,7 @@ def test_the_most_that_the_machine_allows():
 
 
 def test_a_search_tells_how_long_it_was_at_work_on_fits(monkeypatch):
-    import grid
-    import search
+    from parts import grid, search
 
     monkeypatch.setattr(grid, "GRID", {"alpha": [1e-4, 1e-2]})
     monkeypatch.setattr(grid, "EPOCHS", 2)
@@ -236,8 +253,7 @@ def test_a_search_tells_how_long_it_was_at_work_on_fits(monkeypatch):
 
 
 def test_rounds_are_told_apart_by_the_distance_between_the_cpus():
-    import growth
-    import training
+    from parts import growth, training
 
     found = entry([1.0, 1.0, 1.0, 1.0], MLPClassifier=[2.0, 4.0, 8.0, 3.0])
     apart = found | {"round_trips": {"shallownet": [100.0, 500.0, None, 50.0]}}
@@ -250,7 +266,7 @@ def test_rounds_are_told_apart_by_the_distance_between_the_cpus():
 
 
 def test_the_worst_cell_of_predictions_is_named():
-    from predict_shapes import excess, section
+    from parts.predict_shapes import excess, section
 
     cells = {
         "dense, float32, 1 x 100, 10": entry([30e-6], MLPClassifier=[100e-6]) | {"memory": 1.0},
@@ -267,15 +283,15 @@ def test_the_worst_cell_of_predictions_is_named():
 
 @pytest.mark.parametrize("form", ["dense", "CSR"])
 def test_a_cell_of_predictions_is_measured(form):
-    from child import printed_numbers
+    from measuring.child import printed_numbers
 
-    found = printed_numbers(BENCH / "predict_shapes.py", form, "float32", 300, 5, 1, 2, 1, 50)
+    found = printed_numbers("parts.predict_shapes", form, "float32", 300, 5, 1, 2, 1, 50)
     assert len(found) == 2 * (2 * 2 + 1)
     assert all(number > 0 for number in (*found[:4], *found[5:9]))
 
 
 def test_a_cell_that_does_not_fit_is_left_out():
-    from predict_shapes import affordable
+    from parts.predict_shapes import affordable
 
     assert affordable("dense", "float32", 1, 1_000_000, 1_000)
     assert not affordable("dense", "float64", 100_000, 1_000_000, 1)

@@ -6,7 +6,9 @@ from time import process_time
 
 import numpy as np
 
-from .common import SHAPES, clusters, fitted, make_problem
+from measuring.shapes import SHAPES, make_problem
+
+from .problems import clusters, fitted
 
 DTYPES = ["float32", "float64"]
 BY_NAME = {str(shape): shape for shape in SHAPES}

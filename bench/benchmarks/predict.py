@@ -4,11 +4,11 @@ from importlib import import_module
 
 import numpy as np
 
-from shallownet.training.thread_scheduler import WORTH_LOADING
+from measuring.timing import AT_WORK_SECONDS, repeat_for
+from parts.predict_shapes import data, models
+from reporting.figures import OURS
 
-from .common import clusters, fitted, repeat_for  # isort: skip: finds the folder of the modules below
-from figures import OURS
-from predict_shapes import data, models
+from .problems import clusters, fitted
 
 DTYPES = ["float32", "float64"]
 
@@ -24,7 +24,7 @@ class Predict:
         if rows == 1:
             self.model.predict_proba(self.X)  # compile, or load from the cache
         else:  # and the copy with threads, which is in use only once there has been work for it
-            repeat_for(2 * WORTH_LOADING, lambda: self.model.predict_proba(self.X))
+            repeat_for(AT_WORK_SECONDS, lambda: self.model.predict_proba(self.X))
 
     def time_predict_proba(self, rows, dtype):
         self.model.predict_proba(self.X)
@@ -42,7 +42,7 @@ class Shapes:
     def setup(self, form, rows, features, units, dtype):
         self.model = models(np.dtype(dtype), features, units, threads=2)[OURS]
         self.X = data(form, np.dtype(dtype), rows, features)
-        repeat_for(2 * WORTH_LOADING if rows > 1 else 0.0, lambda: self.model.predict_proba(self.X))
+        repeat_for(AT_WORK_SECONDS if rows > 1 else 0.0, lambda: self.model.predict_proba(self.X))
         self.model.predict_proba(self.X)
 
     def time_predict_proba(self, form, rows, features, units, dtype):

@@ -4,7 +4,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from .common import fitted
+from .problems import fitted
 
 DATA = {"digits": load_digits, "breast_cancer": load_breast_cancer, "iris": load_iris, "wine": load_wine}
 

@@ -7,10 +7,11 @@ exercise, with one example a column.
 import warnings
 
 import numpy as np
-from figures import OURS
 from sklearn.exceptions import ConvergenceWarning
-from tables import comparison
-from timing import at_work, contest
+
+from measuring.timing import at_work, contest
+from reporting.figures import OURS
+from reporting.tables import comparison
 
 UPDATES = 10_000
 RATE = 1.2

@@ -1,12 +1,12 @@
 """What the options cost: sparse X, L-BFGS, full batches of many rows, other activations than ReLU, any random state."""
 
-import warnings
-
-import memory
 import numpy as np
-from figures import OURS
-from tables import comparison, spread, table
-from timing import alternate, contest, epochs_lasting
+
+from measuring import memory
+from measuring.fits import classifiers, fit
+from measuring.timing import alternate, contest, epochs_lasting
+from reporting.figures import OURS
+from reporting.tables import comparison, spread, table
 
 SECONDS = 0.3  # of one measurement
 SPARSE = {"samples": 11_314, "features": 20_000, "nonzeros": 100, "classes": 20}
@@ -35,24 +35,6 @@ def measure(options, progress):
         progress(name)
         entries[name] = compare_values(*varied, options)
     return entries
-
-
-def classifiers(hidden, threads, **parameters):
-    from sklearn.neural_network import MLPClassifier
-
-    from shallownet import ShallowNetClassifier
-
-    parameters = {"random_state": 0, "tol": 0, "n_iter_no_change": np.inf} | parameters
-    return {
-        OURS: ShallowNetClassifier(hidden, n_jobs=threads, **parameters),
-        "MLPClassifier": MLPClassifier((hidden,), **parameters),
-    }
-
-
-def fit(model, X, y, epochs=None):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return model.set_params(**({} if epochs is None else {"max_iter": epochs})).fit(X, y)
 
 
 def compare_sparse(options):

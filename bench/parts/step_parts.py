@@ -4,9 +4,9 @@ from time import perf_counter
 
 import numba
 import numpy as np
-from limits import best_seconds
-from peers import initial_weights
 
+from measuring.limits import best_seconds
+from peers.peer import initial_weights
 from shallownet.kernels import train as epoch
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.gradient import add_gradient, update_weights
@@ -79,7 +79,7 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
                 probabilities(plan.output, mine.z2, plan.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
                 cross_entropy(
                     plan.output, mine.z2, plan.rows, sizes.outputs,
-                    mine.y, mine.weight, mine.losses, settings.clip, settings.smoothing, start, stop,
+                    mine.y, mine.tile_weight, mine.losses, settings.clip, settings.smoothing, start, stop,
                 )  # fmt: skip
             if first <= DELTA <= last:
                 multiply(

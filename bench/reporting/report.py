@@ -1,24 +1,16 @@
 """The report of all stored results, its pictures, and what the README quotes of it.
 
-python bench/report.py writes them anew from what is stored, without measuring anything.
+``python bench/compare.py --report`` writes them from what is stored, without measuring anything.
 """
 
 from pathlib import Path
 
-import busy
-import first_fit
-import growth
-import pictures
-import planar
-import predict
-import predict_shapes
-import roofline
-import search
-import store
-import training
-import variants
-from figures import marked
-from load import QUIET
+from measuring.load import QUIET
+from measuring.shapes import Shape
+from parts import busy, first_fit, growth, planar, predict, predict_shapes, roofline, search, training, variants
+from reporting import pictures, store
+from reporting.figures import OURS, marked
+from reporting.tables import figure, spread, table
 
 PARTS = {
     "training": training,
@@ -34,9 +26,15 @@ PARTS = {
 }
 BY_DTYPE = {"training", "start"}  # stored by dtype
 
-RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parents[1] / "README.md"
+RESULTS = Path(__file__).parents[1] / "results"
+README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
+QUOTED = [
+    Shape(150, 4, 10, 3, 150),
+    Shape(1797, 64, 100, 10, 200),
+    Shape(50000, 54, 100, 7, 200),
+    Shape(20000, 784, 256, 10, 256),
+]  # from where it gains most to where it gains least
 
 
 def markdown(results, only=None):
@@ -87,32 +85,39 @@ def write(results, folder):
     pictures.draw_all(results, folder)
 
 
+def write_all():
+    """Write the reports of all stored results, and quote those in ``RESULTS`` itself in the README."""
+    for path in RESULTS.rglob(store.FILE):
+        write(store.load(path.parent), path.parent)
+    quote(store.load(RESULTS))
+
+
 def quote(results, readme=README):
-    """Put the training table and the picture between the two marks in the README."""
-    entries = results["parts"].get("training, float32")
-    if not entries:
+    """Put some rows of the training table between the two marks in the README."""
+    if not quoted(results):
         return
     text = readme.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n{excerpt(results, entries)}\n{END}{after}", encoding="utf-8")
+    readme.write_text(f"{before}{BEGIN}\n{excerpt(results)}\n{END}{after}", encoding="utf-8")
 
 
-def excerpt(results, entries):
+def quoted(results):
+    """Return the entries of the training table that the README shows."""
+    entries = results["parts"].get("training, float32", {})
+    return {str(shape): entries[str(shape)] for shape in QUOTED if str(shape) in entries}
+
+
+def excerpt(results):
     """Return what the README shows."""
-    settings, machine = results["settings"], results["machine"]
-    return "\n\n".join(
+    rows = [
         [
-            "How many times faster than each peer, per epoch, in float32 on two threads of"
-            f" {machine['cpu']}: the median (and range) of {settings['rounds']} alternations,\n"
-            "from [bench/results/report.md](bench/results/report.md), which `python bench/compare.py` writes.",
-            training.speed_table(entries),
-            "![The same as bars](bench/results/speed.png)",
+            f"{shape.n_samples:,} x {shape.n_features} -> {shape.n_hidden} -> {shape.n_classes}",
+            spread([1e3 * seconds for seconds in entry["seconds"][OURS]], "{:.3g}"),
+            *(figure(entry, name) for name in ("x MLPClassifier", "x the best framework")),
         ]
-    )
-
-
-if __name__ == "__main__":
-    for path in RESULTS.rglob(store.FILE):  # of the machine that the README quotes, and of others below
-        write(store.load(path.parent), path.parent)
-    quote(store.load(RESULTS))
+        for shape in QUOTED
+        if (entry := quoted(results).get(str(shape)))
+    ]
+    columns = ["samples x features -> hidden units -> classes", "ms per epoch", "x MLPClassifier", "x best framework"]
+    return f"Measured on {results['machine']['cpu']}:\n\n{table(columns, rows)}"

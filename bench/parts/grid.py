@@ -1,15 +1,16 @@
 """A grid search over networks for the digits.
 
-As a script it is a user's process, which starts those of the search anew, each with all its imports; it prints the
-seconds of the search, for which it has imported what itself needs, the best mean accuracy, and the seconds of the fits.
+Run as ``python -m parts.grid`` it is a user's process, which starts the worker processes of the search, each with all
+its imports. It prints the seconds of the search (its own imports excluded), the best mean accuracy, and the seconds of
+the fits.
 """
 
 import sys
 import warnings
 from time import perf_counter
 
-from child import printed_numbers
-from figures import OURS
+from measuring.child import printed_numbers
+from reporting.figures import OURS
 
 GRID = {"hidden_layer_sizes": [32, 64, 128], "alpha": [1e-4, 1e-2], "learning_rate_init": [1e-3, 1e-2]}
 FOLDS = 3
@@ -47,7 +48,7 @@ def grid_search(classifier, X, y, threads):
 
 def in_a_new_process(name, threads):
     """Do the same in a process of its own; return its seconds, the best mean accuracy and the seconds of the fits."""
-    return printed_numbers(__file__, name, threads)
+    return printed_numbers(__name__, name, threads)
 
 
 class quiet(warnings.catch_warnings):

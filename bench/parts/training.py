@@ -4,13 +4,13 @@ import math
 from itertools import compress
 from statistics import median
 
-from distance import FAR, ONE_CORE
-from figures import OURS, rates, ratios, round_trips, summary
-from limits import peak
+from measuring.distance import FAR, ONE_CORE
+from measuring.limits import peak
+from measuring.shapes import SHAPES, make_problem
+from measuring.timing import Peak, at_work, contest, epochs_lasting
 from peers import PEERS, ShallowNet, quality
-from shapes import SHAPES, make_problem
-from tables import comparison, limit, spread, table
-from timing import Peak, at_work, contest, epochs_lasting
+from reporting.figures import OURS, rates, ratios, round_trips, summary
+from reporting.tables import comparison, limit, spread, table
 
 QUALITY_EPOCHS = 5  # after which losses and accuracies are compared
 SEEDS = 3  # of which the spread of losses and accuracies is taken

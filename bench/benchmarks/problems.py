@@ -1,19 +1,11 @@
 """Data and models of the benchmarks, all with fixed seeds."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from shallownet import ShallowNetClassifier
-
-sys.path.append(str(Path(__file__).parents[1]))
-from shapes import SHAPES, make_problem  # noqa: E402
-from timing import repeat_for  # noqa: E402
-
-__all__ = ["SHAPES", "clusters", "fitted", "make_problem", "repeat_for"]
 
 N_CLASSES = 5
 CENTRE_NORM = 4.0  # in standard deviations: clusters overlap a little, so training does not come to rest

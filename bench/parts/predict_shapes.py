@@ -1,24 +1,24 @@
 """Predictions over a grid of shapes: few and many rows, features and hidden units, dense and sparse, in both dtypes.
 
-As a script it is the process that measures the cells of one network: it prints, for each, the seconds of each round of
+As a program it is the process that measures the cells of one network: it prints, for each, the seconds of each round of
 both classifiers by turns, and the megabytes that shallownet needed beside input and output.
 
-python bench/predict_shapes.py FORM DTYPE FEATURES HIDDEN THREADS ROUNDS ROWS...
+    cd bench; python -m parts.predict_shapes FORM DTYPE FEATURES HIDDEN THREADS ROUNDS ROWS...
 """
 
 import gc
 import sys
 import warnings
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
-from child import printed_numbers
-from figures import OURS
-from load import OthersLoad
-from memory import RESET, give_back, megabytes
-from tables import table
+
+from measuring.child import printed_numbers
+from measuring.load import OthersLoad
+from measuring.memory import RESET, give_back, megabytes
+from reporting.figures import OURS
+from reporting.tables import table
 
 PEER = "MLPClassifier"
 FORMS, DTYPES = ("dense", "CSR"), ("float32", "float64")
@@ -48,7 +48,7 @@ def measure(options, progress):
                     load = OthersLoad()
                     rounds = min(options.rounds, 3)
                     arguments = form, dtype, features, hidden, options.threads, rounds
-                    found = iter(printed_numbers(Path(__file__), *arguments, *rows))
+                    found = iter(printed_numbers(__name__, *arguments, *rows))
                     for n in rows:
                         seconds = {name: [next(found) for _ in range(rounds)] for name in (OURS, PEER)}
                         entry = {"seconds": seconds, "memory": next(found), "others": load.cpus()}

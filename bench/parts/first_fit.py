@@ -1,16 +1,16 @@
 """The first fit of a process: how long a user waits for compiled code, with an empty cache and a filled one.
 
-Run as a script it is that process: it fits the digits once and prints the seconds since scikit-learn and Numba
-were imported.
+Run as ``python -m parts.first_fit`` it is that process: it fits the digits once and prints the seconds since
+scikit-learn and Numba were imported.
 """
 
 import sys
 import tempfile
 from time import perf_counter
 
-from child import printed_numbers
-from load import OthersLoad
-from tables import figure, table
+from measuring.child import printed_numbers
+from measuring.load import OthersLoad
+from reporting.tables import figure, table
 
 EPOCHS = 20
 STATES = {"empty": "an empty cache", "filled": "a filled cache"}
@@ -42,7 +42,7 @@ def start_seconds(dtype, threads):
 
 def _start(cache, dtype, threads):
     start = perf_counter()
-    (beyond_imports,) = printed_numbers(__file__, dtype, threads, NUMBA_CACHE_DIR=cache)
+    (beyond_imports,) = printed_numbers(__name__, dtype, threads, NUMBA_CACHE_DIR=cache)
     return {"process": perf_counter() - start, "beyond_imports": beyond_imports}
 
 

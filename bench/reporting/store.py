@@ -2,7 +2,7 @@
 
 import json
 
-from figures import figures
+from reporting.figures import figures
 
 FILE = "results.json"
 

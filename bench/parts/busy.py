@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from threading import Timer
 from time import perf_counter, sleep
 
-from figures import OURS
-from shapes import Shape, make_problem
-from tables import comparison, spread
-from timing import seconds_of
-from variants import classifiers, fit
+from measuring.fits import classifiers, fit
+from measuring.shapes import Shape, make_problem
+from measuring.timing import seconds_of
+from reporting.figures import OURS
+from reporting.tables import comparison, spread
 
 SHAPES = [Shape(50_000, 54, 100, 7, 200), Shape(1797, 64, 100, 10, 200), Shape(5_000, 28, 16, 2, 32)]
 FIT_SECONDS = 0.7  # without load

@@ -1,7 +1,7 @@
 """The memory that a call needs beside its input and output, measured in a process of its own (Linux only).
 
-As a script it is that process: it makes the data, lets the kernels be loaded by a small call, resets the peak of its
-memory, makes the call, and prints the megabytes by which the peak exceeds input and output.
+Run as ``python -m measuring.memory`` it is that process: it makes the data, lets the kernels be loaded by a small call,
+resets the peak of its memory, makes the call, and prints the megabytes by which the peak exceeds input and output.
 """
 
 import ctypes
@@ -9,7 +9,7 @@ import gc
 import sys
 from pathlib import Path
 
-from child import printed_numbers
+from measuring.child import printed_numbers
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 MEGABYTE = 2**20
@@ -19,7 +19,7 @@ def beside(call, rows, features, threads):
     """Return the megabytes beside X of a call, "fit" or "predict", or None where the system does not tell."""
     if not RESET.exists():
         return None
-    (found,) = printed_numbers(__file__, call, rows, features, threads)
+    (found,) = printed_numbers(__name__, call, rows, features, threads)
     return found
 
 

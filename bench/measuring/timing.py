@@ -7,9 +7,10 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import numpy as np
-from distance import round_trip
-from load import QUIET, OthersLoad, wait_until_quiet
 from threadpoolctl import ThreadpoolController
+
+from measuring.distance import round_trip
+from measuring.load import QUIET, OthersLoad, wait_until_quiet
 
 LEAST_EPOCHS = 3  # the fixed costs of a fit (validation, initial weights) are shared by at least as many
 SLOW_EPOCH = 1.0  # seconds; beside such an epoch a fit's fixed costs are nothing
@@ -19,6 +20,7 @@ PEAK_SIZE = 2048
 # OpenBLAS for 100 ms, of GNU OpenMP for 7 ms.
 SETTLING_SECONDS = 0.12
 LONGEST_SECONDS = 25  # of one alternation: after that no round is repeated
+AT_WORK_SECONDS = 0.6  # of calls, after which the parallel variant of a kernel is in use where it pays
 PATIENCE = 2  # seconds to wait before a round for other processes to finish
 
 
@@ -45,10 +47,9 @@ def at_work(run, dtype):
     The copy with threads comes into use only once there has been work for it, else in some rounds only.
     """
     from shallownet import warmup
-    from shallownet.training.thread_scheduler import WORTH_LOADING
 
     warmup(dtypes=[dtype])
-    repeat_for(2 * WORTH_LOADING, run)
+    repeat_for(AT_WORK_SECONDS, run)
 
 
 def seconds_of(run, *arguments):

@@ -1,11 +1,12 @@
 """How the time of an epoch grows with samples, features and hidden units, and with threads."""
 
 import numpy as np
-from figures import OURS, round_trips, summary
-from shapes import SHAPES, Shape, make_problem
-from tables import comparison, spread, table
-from timing import contest, epochs_lasting
-from variants import classifiers, fit
+
+from measuring.fits import classifiers, fit
+from measuring.shapes import SHAPES, Shape, make_problem
+from measuring.timing import contest, epochs_lasting
+from reporting.figures import OURS, round_trips, summary
+from reporting.tables import comparison, spread, table
 
 SECONDS = 0.1  # of one measurement
 FACTORS = [10 ** (i / 3) for i in range(7)]  # over a hundredfold

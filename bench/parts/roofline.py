@@ -1,12 +1,12 @@
 """A training step, part by part: time, operations, bytes, and the share of what one thread of the machine allows."""
 
-from figures import summary
-from limits import bandwidth_near, peak
-from shapes import Shape, make_problem
-from step_parts import Parts, seconds_in_fit
-from tables import table
-from timing import epochs_lasting
-from variants import classifiers, fit
+from measuring.fits import classifiers, fit
+from measuring.limits import bandwidth_near, peak
+from measuring.shapes import Shape, make_problem
+from measuring.timing import epochs_lasting
+from parts.step_parts import Parts, seconds_in_fit
+from reporting.figures import summary
+from reporting.tables import table
 
 SHAPES = [Shape(1797, 64, 100, 10, 200), Shape(50000, 28, 32, 2, 200), Shape(20000, 784, 256, 10, 256)]
 ELEMENTARY = 20  # operations that an exponential or a logarithm counts

@@ -1,6 +1,6 @@
 """Tables in Markdown, of figures with their spread."""
 
-from figures import at_most, figures, marked, ratios, summary
+from reporting.figures import at_most, figures, marked, ratios, summary
 
 
 def table(header, rows):

@@ -3,12 +3,13 @@
 import warnings
 from importlib.util import find_spec
 
-import memory
 import numpy as np
-from figures import OURS
-from limits import peak
-from tables import comparison, limit
-from timing import at_work, repeated_contest
+
+from measuring import memory
+from measuring.limits import peak
+from measuring.timing import at_work, repeated_contest
+from reporting.figures import OURS
+from reporting.tables import comparison, limit
 
 FEATURES, HIDDEN, CLASSES = 64, 100, 10
 SECONDS = 0.1  # of one measurement

@@ -3,9 +3,9 @@
 import sys
 from importlib.util import find_spec
 
-import growth
 import numpy as np
-import training
+
+from parts import growth, training
 
 
 def draw_all(results, folder):

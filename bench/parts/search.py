@@ -3,9 +3,9 @@
 import math
 from statistics import median
 
-from grid import FOLDS, GRID, classifiers, digits, grid_search, in_a_new_process, quiet
-from tables import comparison
-from timing import contest
+from measuring.timing import contest
+from parts.grid import FOLDS, GRID, classifiers, digits, grid_search, in_a_new_process, quiet
+from reporting.tables import comparison
 
 REPEATS = 30
 IRIS_FOLDS = 5

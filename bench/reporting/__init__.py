@@ -1,0 +1,1 @@
+"""What becomes of the measurements: figures, tables, pictures, the stored results and the report."""
