@@ -1,11 +1,28 @@
 """The textbook's run, as a table: ``python -m shallownet.datasets.textbook`` prints it in Markdown.
 
 Plain gradient descent on all points at once, 10,000 updates from small normal weights, for one hidden layer of
-several sizes. The accuracy is on the points of training, as in the lecture: the question is what shapes a layer
-of so many units can take, not how well it generalizes.
+several sizes, beside logistic regression. The accuracy is on the training points, as in the lecture: the question is
+what shapes a layer of so many units can take, not how well it generalizes.
+
+=================== ====== ======= ====== ====== =========
+model               planar circles moons  blobs  quantiles
+=================== ====== ======= ====== ====== =========
+logistic regression 47.0 % 49.5 %  86.0 % 55.2 % 53.0 %
+1 hidden            67.5 % 60.2 %  87.0 % 66.5 % 65.0 %
+2 hidden            67.2 % 71.0 %  87.2 % 66.5 % 78.5 %
+3 hidden            91.0 % 80.5 %  96.8 % 83.2 % 91.2 %
+4 hidden            90.5 % 79.0 %  97.8 % 83.2 % 96.0 %
+5 hidden            91.5 % 78.8 %  97.8 % 83.2 % 96.0 %
+20 hidden           93.0 % 77.2 %  97.0 % 83.5 % 98.8 %
+50 hidden           92.2 % 77.5 %  97.5 % 87.0 % 99.2 %
+=================== ====== ======= ====== ====== =========
+
+A straight line is no better than chance on the flower. Three hidden units find its shape; fifty add little. At a
+learning rate of 1.2 rounding errors grow, so that some entries differ by up to three points where NumPy draws the data
+or another version of the kernels sums in a different way.
 """
 
-# ruff: noqa: T201  (printing is what this room is for)
+# ruff: noqa: T201  (this module exists to print)
 
 import warnings
 
@@ -20,7 +37,7 @@ HIDDEN_SIZES = 1, 2, 3, 4, 5, 20, 50
 
 
 def gradient_descent(n_hidden):
-    """Return the lecture's network: tanh units, a constant rate of 1.2, no penalty, no stopping rule."""
+    """Return the lecture's network: tanh units, a constant learning rate of 1.2, no penalty, no stopping rule."""
     return ShallowNetClassifier(
         n_hidden,
         "tanh",
@@ -40,7 +57,7 @@ def gradient_descent(n_hidden):
 
 
 def accuracy(model, X, y):
-    """Return the accuracy in percent, on the points of training."""
+    """Return the accuracy on the training points, in percent."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the lecture stops after a number of updates
         return 100 * model.fit(X, y).score(X, y)

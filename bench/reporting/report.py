@@ -9,7 +9,7 @@ from measuring.load import QUIET
 from measuring.shapes import Shape
 from parts import busy, first_fit, growth, planar, predict, predict_shapes, roofline, search, training, variants
 from reporting import pictures, store
-from reporting.figures import OURS, marked
+from reporting.figures import OURS, figures, marked
 from reporting.tables import figure, spread, table
 
 PARTS = {
@@ -86,7 +86,7 @@ def write(results, folder):
 
 
 def write_all():
-    """Write the reports of all stored results, and quote those in ``RESULTS`` itself in the README."""
+    """Write the reports of all stored results, and quote them in the README."""
     for path in RESULTS.rglob(store.FILE):
         write(store.load(path.parent), path.parent)
     quote(store.load(RESULTS))
@@ -105,19 +105,40 @@ def quote(results, readme=README):
 def quoted(results):
     """Return the entries of the training table that the README shows."""
     entries = results["parts"].get("training, float32", {})
-    return {str(shape): entries[str(shape)] for shape in QUOTED if str(shape) in entries}
+    return {shape: entries[str(shape)] for shape in QUOTED if str(shape) in entries}
 
 
 def excerpt(results):
-    """Return what the README shows."""
+    """Return what the README shows: the rows of these results, and how those of other processors differ."""
     rows = [
         [
             f"{shape.n_samples:,} x {shape.n_features} -> {shape.n_hidden} -> {shape.n_classes}",
             spread([1e3 * seconds for seconds in entry["seconds"][OURS]], "{:.3g}"),
             *(figure(entry, name) for name in ("x MLPClassifier", "x the best framework")),
         ]
-        for shape in QUOTED
-        if (entry := quoted(results).get(str(shape)))
+        for shape, entry in quoted(results).items()
     ]
     columns = ["samples x features -> hidden units -> classes", "ms per epoch", "x MLPClassifier", "x best framework"]
-    return f"Measured on {results['machine']['cpu']}:\n\n{table(columns, rows)}"
+    return "\n\n".join(
+        [
+            f"The time per epoch in float32 on {results['settings']['threads']} threads of {results['machine']['cpu']},"
+            " and how many times as long MLPClassifier and\nthe fastest of torch, torch.compile and JAX take: the"
+            f" median (range) of {results['settings']['rounds']} alternations.",
+            table(columns, rows),
+            *(on_another_processor(path.parent) for path in sorted(RESULTS.glob(f"*/{store.FILE}"))),
+        ]
+    )
+
+
+def on_another_processor(folder):
+    """Return a sentence with the ratios of the same rows that are stored in a folder."""
+    results = store.load(folder)
+    ratios = [figures(entry)["x MLPClassifier"] for entry in quoted(results).values()]
+    link = (folder / "report.md").relative_to(README.parent).as_posix()
+    return f"On {results['machine']['cpu']}, MLPClassifier takes [{words_of(ratios)} times as long]({link})."
+
+
+def words_of(numbers):
+    """Return numbers as words would list them: a, b and c."""
+    texts = [f"{number:.1f}" for number in numbers]
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
