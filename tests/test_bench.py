@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -161,6 +162,18 @@ def test_the_stored_reports_are_those_of_the_stored_results():
         pytest.skip("nothing is stored")
     for stored in found:
         assert (stored.parent / "report.md").read_text() == report.markdown(json.loads(stored.read_text()))
+
+
+def test_the_page_of_the_benchmarks_names_every_part_and_folder():
+    from reporting import report
+
+    page = (BENCH / "README.md").read_text(encoding="utf-8")
+    parts = re.findall(r"^\| `([\w-]+)` \| .* \| `\w+\.py`", page, re.MULTILINE)
+    assert parts == list(report.PARTS)
+    folders = re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)
+    assert sorted(folders) == sorted(
+        path.name for path in BENCH.iterdir() if path.is_dir() and path.name[0] not in "._"
+    )
 
 
 def test_a_process_at_work_has_loaded_the_parallel_kernels():
