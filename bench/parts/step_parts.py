@@ -1,4 +1,7 @@
-"""The parts of a training step, run one by one on one thread with the kernels that training runs."""
+"""The parts of a training step, run one by one on one thread with the routines that training calls.
+
+Only the loop over runs of examples is written again, as the step of the package does not stop between its parts.
+"""
 
 from time import perf_counter
 
