@@ -61,7 +61,7 @@ def noisy_moons():
 
 
 def two_class_blobs():
-    """Draw six round clouds and give them to two classes by turns.
+    """Draw six round clouds and assign them to two classes in turn.
 
     Returns
     -------

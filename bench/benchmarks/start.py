@@ -1,6 +1,6 @@
 """Start: the import, and the first fit of a process, with an empty and with a filled cache of compiled code.
 
-Each sample is a process of its own. The second text of a pair runs before the clock starts.
+Each sample is a separate process. The second text of a pair runs before the clock starts.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Measurements in a process of their own."""
+"""Measurements in a separate process."""
 
 import os
 import subprocess

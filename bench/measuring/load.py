@@ -16,7 +16,7 @@ STAT = Path("/proc/stat")
 class OthersLoad:
     """Measures the CPUs that all but this process and its finished children use, on average since the start.
 
-    It is None where the system does not tell (anywhere but on Linux).
+    It is None where the system does not say (anywhere but on Linux).
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""The memory that a call needs beside its input and output, measured in a process of its own (Linux only).
+"""The memory that a call needs beside its input and output, measured in a separate process (Linux only).
 
 Run as ``python -m measuring.memory`` it is that process: it makes the data, lets the kernels be loaded by a small call,
 resets the peak of its memory, makes the call, and prints the megabytes by which the peak exceeds input and output.
@@ -16,7 +16,7 @@ MEGABYTE = 2**20
 
 
 def beside(call, rows, features, threads):
-    """Return the megabytes beside X of a call, "fit" or "predict", or None where the system does not tell."""
+    """Return the megabytes beside X of a call, "fit" or "predict", or None where the system does not say."""
     if not RESET.exists():
         return None
     (found,) = printed_numbers(__name__, call, rows, features, threads)

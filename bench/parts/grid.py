@@ -47,7 +47,7 @@ def grid_search(classifier, X, y, threads):
 
 
 def in_a_new_process(name, threads):
-    """Do the same in a process of its own; return its seconds, the best mean accuracy and the seconds of the fits."""
+    """Do the same in a separate process; return its seconds, the best mean accuracy and the seconds of the fits."""
     return printed_numbers(__name__, name, threads)
 
 

@@ -1,7 +1,7 @@
 """Predictions over a grid of shapes: few and many rows, features and hidden units, dense and sparse, in both dtypes.
 
 As a program it is the process that measures the cells of one network: it prints, for each, the seconds of each round of
-both classifiers by turns, and the megabytes that shallownet needed beside input and output.
+both classifiers in turn, and the megabytes that shallownet needed beside input and output.
 
     cd bench; python -m parts.predict_shapes FORM DTYPE FEATURES HIDDEN THREADS ROUNDS ROWS...
 """
@@ -168,7 +168,7 @@ def cell(contenders, X, rounds):
 
 
 def beside(model, X):
-    """Return the megabytes that a call needs beside X and its result, -1 where the system does not tell."""
+    """Return the megabytes that a call needs beside X and its result, -1 where the system does not say."""
     if not RESET.exists():
         return -1.0
     give_back()

@@ -53,7 +53,7 @@ SETTINGS = Settings(0.0, 1e-4, 0.0, 0.9, 0.999, 1e-8, 1e-7, 0.0, 0.0)
 
 @numba.njit(nogil=True, error_model="numpy")
 def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, repetitions):
-    """Run the parts first..last of a share of ``count`` examples, at one place of the order after the other."""
+    """Run the parts first..last of a shard of ``count`` examples, at one position of the order after another."""
     order = pointer_at(plan[ORDER], sizes)
     buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
     mine = epoch.of_shard(0, 0, buffers, plan)
@@ -137,7 +137,7 @@ class Parts:
         plan[GENERATOR] = self.memory.address(self.order.generator)
         run_shuffle(shape.n_samples, network._sizes, plan, 1)  # as in a fit, rows lie anywhere in X
         names = Plan(*plan)
-        count = min(shape.batch_size // names.shards, names.rows)  # a long share is done in several blocks
+        count = min(shape.batch_size // names.shards, names.rows)  # a long shard is done in several blocks
         packed = network._addresses, network._sizes, plan, network._constants, network.theta
         blocks = shape.batch_size / count
         parts = {}

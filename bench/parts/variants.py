@@ -112,5 +112,5 @@ def section(entries):
 
 def value_rows(seconds, first):
     for name, times in seconds.items():
-        shards = [a / b for a, b in zip(times, seconds[first], strict=True)]
-        yield [name, spread([1e3 * s for s in times], "{:.2f}"), spread(shards, "{:.2f}")]
+        ratios = [a / b for a, b in zip(times, seconds[first], strict=True)]
+        yield [name, spread([1e3 * s for s in times], "{:.2f}"), spread(ratios, "{:.2f}")]
