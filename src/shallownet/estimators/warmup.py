@@ -33,6 +33,31 @@ def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbos
     ------
     ValueError
         If a dtype is neither float32 nor float64.
+
+    Notes
+    -----
+    The code is kept in the folder that the environment variable NUMBA_CACHE_DIR names, else beside the installed
+    sources, else in the user's cache folder. It takes some 5 MB for each state of the sources and the versions, of
+    which the eight used last are kept; an edit, an upgrade or a downgrade never runs old code. Where no folder is
+    writable, each process compiles, after one warning.
+
+    As the files are code, they are read only from a folder that no other user can write to, except for root and the
+    owner of the installed sources; a folder that is passed over is named in a warning. In a container image, compile as
+    the last step, and let only root write to the result. Where a later step opens the image to a group, for instance
+    by ``chmod -R g=u``, take that back for this folder (``chmod -R go-w``). Where that is impossible, name the folder
+    in SHALLOWNET_TRUSTED_CACHE instead of NUMBA_CACHE_DIR, both here and at run time: it is then used no matter who can
+    write to it, so do this only if everyone who can is to be trusted with what the program may do.
+
+    A thread that signals do not reach compiles: signal handlers, finalizers and other threads may fit meanwhile, and
+    wait. Ctrl-C returns the prompt at once; the thread finishes and keeps the code, and the process can end after that.
+    If several processes begin at once, one compiles and the others wait, for a minute at most.
+
+    Examples
+    --------
+    In a Dockerfile::
+
+        ENV NUMBA_CACHE_DIR=/opt/compiled
+        RUN python -c "import shallownet; shallownet.warmup()"
     """
     dtypes = [np.dtype(dtype) for dtype in dtypes]
     for dtype in dtypes:
