@@ -23,8 +23,8 @@ from harness import (
 )
 from naive import Model, Rule
 
-from shallownet.kernels import train as epoch
-from shallownet.kernels.structs import Plan
+from shallownet.kernels.optimizers import SETTLED
+from shallownet.kernels.structs import POSITIONS
 from shallownet.training import buffers as _workspace
 from shallownet.training import network as _network
 from shallownet.training.buffers import dense_workspace
@@ -334,7 +334,7 @@ def test_same_bits_however_an_epoch_is_cut(batch_size, dtype, monkeypatch):
 
 
 def stays(net):
-    return bool(net._plan[Plan._fields.index("resident")])
+    return bool(net._spec[POSITIONS["resident"]])
 
 
 @pytest.mark.parametrize(("n", "threads"), [(40, 1), (150, 1), (150, 2), (150, 3), (700, 3)])
@@ -377,10 +377,10 @@ def test_a_call_that_its_threads_end_early_is_gone_on_with(batch_size):
         attach(net, task, model, batch_size=batch_size)
         net.scheduler, begins, call = ScriptedPace((False, 10**9)), [], net._call
 
-        def ended_early(parallel, begin, end, step):
+        def ended_early(parallel, begin, end):
             place = begin % 330 // batch_size * batch_size + steps * batch_size
             begins.append(begin)
-            return call(parallel, begin, min(end, begin - begin % 330 + min(330, place)), step)
+            return call(parallel, begin, min(end, begin - begin % 330 + min(330, place)))
 
         net._call = ended_early
         return bits(weights_of(net), net.train_epochs(3, None, None, rule.rate, 0)), begins, net.scheduler.taken
@@ -395,6 +395,6 @@ def test_a_call_that_its_threads_end_early_is_gone_on_with(batch_size):
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.999])
 def test_a_power_is_left_out_only_where_it_does_not_count(decay):
-    last = int(epoch.SETTLED / (1 - decay))
+    last = int(SETTLED / (1 - decay))
     for step in (1, 2, last - 1, last, last + 1, last + 2, 10 * last):
         assert bias_correction(decay, step) == 1 - decay**step

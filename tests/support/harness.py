@@ -12,11 +12,10 @@ from shallownet.kernels import activations
 from shallownet.kernels import losses as loss
 from shallownet.kernels import optimizers as updates
 from shallownet.kernels import shuffle as shuffling
-from shallownet.kernels import train as epoch
 from shallownet.kernels import weight_layout as panels
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.random_numbers import uniform
-from shallownet.kernels.structs import Settings
+from shallownet.kernels.structs import StepParameters
 from shallownet.simd import matmul as layers
 from shallownet.simd import tiles as blocks
 from shallownet.simd import vector_ops as arithmetic
@@ -31,7 +30,7 @@ needs_longdouble = pytest.mark.skipif(
 DTYPES = [np.float32, np.float64]
 OUTPUTS = {"logistic": loss.OUTPUT_LOGISTIC, "softmax": loss.OUTPUT_SOFTMAX}
 MODEL, RULE = Model(), Rule()
-SOLVERS = {"sgd": updates.SGD, "nesterov": updates.NESTEROV, "adam": updates.ADAM}
+SOLVERS = {name: row.code for name, row in updates.OPTIMIZERS.items() if name != "gradient"}
 
 
 # --- lanes ----------------------------------------------------------------------------------------------
@@ -118,7 +117,7 @@ def read_at(address, dtype):
 @njit
 def bias_correction(decay, step):
     """Return what Adam divides a moment by."""
-    return epoch.bias_correction(decay, step)
+    return updates.bias_correction(decay, step)
 
 
 # --- shuffling and teams --------------------------------------------------------------------------------
@@ -336,17 +335,22 @@ def cross_entropy(output, a2, Y, s, clip, smoothing=0.0):
 
 
 @njit
-def _update(solver, theta, first, second, gradient, penalty, scale, rate, decay_1, decay_2, epsilon):
-    p = pointer
-    return updates.update(
-        solver, p(theta), p(first), p(second), p(gradient), gradient.shape[1], gradient.shape[0], 0, theta.size,
-        penalty, scale, rate, decay_1, decay_2, epsilon,
-    )  # fmt: skip
+def _update(code, theta, moment1, moment2, gradient, penalty, scale, rate, decay_1, decay_2, epsilon):
+    weights = updates.Weights(
+        theta=pointer(theta),
+        moment1=pointer(moment1),
+        moment2=pointer(moment2),
+        gradient=pointer(gradient),
+        stride=gradient.shape[1],
+        shards=gradient.shape[0],
+    )
+    rule = updates.Rule(optimizer=code, scale=scale, rate=rate, decay_1=decay_1, decay_2=decay_2, epsilon=epsilon)
+    return updates.update(0, theta.size, penalty, weights, rule)
 
 
-def update(solver, theta, first, second, gradient, **constants):
-    """Update theta, first and second in place from the shares of the gradient (shares, size)."""
-    return _update(SOLVERS[solver], theta, first, second, gradient, *constants.values())
+def update(optimizer, theta, moment1, moment2, gradient, **constants):
+    """Update theta and its moments in place from the shards of the gradient (shards, size)."""
+    return _update(SOLVERS[optimizer], theta, moment1, moment2, gradient, *constants.values())
 
 
 # --- randomness -----------------------------------------------------------------------------------------
@@ -450,7 +454,7 @@ def network(problem, model, rule, dtype):
         ACTIVATIONS[model.activation],
         OUTPUTS[model.output],
         SOLVERS[rule.solver],
-        Settings(
+        StepParameters(
             slope=slope_of(model),
             alpha=model.alpha,
             rate=rule.rate,

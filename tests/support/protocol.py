@@ -21,40 +21,39 @@ running anew.
 import inspect
 import sys
 import threading
+from contextlib import contextmanager
 from random import Random
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 from shallownet.jit import thread_team
-from shallownet.kernels import train as epoch
-from shallownet.kernels import train_sparse as sparse_epoch
-from shallownet.kernels.structs import GENERATOR, ORDER, PREFETCH, SUMS_GAP, TEAM
+from shallownet.kernels import train, train_sparse
+from shallownet.kernels.structs import SUMS_STRIDE, TEAM, Batch, Block, Buffers
 
 SHARDS = 2
 WEIGHTS = [1, 2, 3, 4, 0, 0]  # of six samples, of which the two that come first in the first epoch weigh nothing
-LAST = 2  # numbers of a call's last row of notes
 
 
 class Call(NamedTuple):
-    """A call that trains on places 0..end of the order, in batches and blocks of so many examples."""
+    """A call that trains on positions 0..end of the order, in batches and blocks of so many examples."""
 
     batch: int
     block: int
     end: int
-    room: ModuleType = epoch
+    module: ModuleType = train
 
 
 CALLS = {
     "epochs": Call(6, 6, 12),
     "batches": Call(2, 2, 6),
     "blocks": Call(6, 3, 6),
-    "sparse blocks": Call(6, 3, 6, sparse_epoch),
+    "sparse blocks": Call(6, 3, 6, train_sparse),
 }
 LONGER_CALLS = {
     "batches of two epochs": Call(2, 2, 8),
     "blocks of two epochs": Call(6, 3, 12),
-    "sparse epochs": Call(6, 6, 12, sparse_epoch),
-    "sparse batches": Call(2, 2, 6, sparse_epoch),
+    "sparse epochs": Call(6, 6, 12, train_sparse),
+    "sparse batches": Call(2, 2, 6, train_sparse),
 }
 
 
@@ -269,6 +268,15 @@ class Run:
         self.switch()
 
 
+# What decides how a function goes on at its next atomic operation. No task has one in between, so what these name for
+# the time of a task, or leave behind after it, is not part of it.
+DECISIVE = {
+    "train_block": {"phase", "block", "last"},
+    "train_sparse_block": {"phase", "block", "last"},
+    "tasks_of": {"phase", "first", "own", "i"},
+}
+
+
 def place_in_program(without):
     """Return where the calling thread is: in which calls, at which instruction of each, with which numbers.
 
@@ -276,11 +284,15 @@ def place_in_program(without):
     """
     frame, found = sys._getframe(2), []
     while frame.f_code.co_name != "thread":
+        name = frame.f_code.co_name
         known = [
-            (name, value) for name, value in frame.f_locals.items() if isinstance(value, int | float | epoch.Batch)
+            pair
+            for pair in frame.f_locals.items()
+            if isinstance(pair[1], int | float | Batch | Block | train.Phase)
+            and pair[0] in DECISIVE.get(name, frame.f_locals)
         ]
         leave = without if frame.f_code.co_filename == thread_team.__file__ else ()
-        found.append((frame.f_code.co_name, frame.f_lasti, *[pair for pair in known if pair[0] not in leave]))
+        found.append((name, frame.f_lasti, *[pair for pair in known if pair[0] not in leave]))
         frame = frame.f_back
     return tuple(found)
 
@@ -295,7 +307,7 @@ class OwnCount(Shared):
 
 def memory_of(run):
     """Return the memory of a call."""
-    sums = [0] * (2 * SHARDS * SUMS_GAP)
+    sums = [0] * (2 * SHARDS * SUMS_STRIDE)
     state = [0] * ((1 + run.threads + max(run.threads, SHARDS)) * thread_team.LINE)
     state[0] = thread_team.NEVER
 
@@ -306,7 +318,7 @@ def memory_of(run):
         run=run,
         team=OwnCount(run, "team", state),
         order=Shared(run, "order", list(range(len(WEIGHTS)))),
-        notes=shared("notes", 2 * epochs_of(run.call) + LAST),
+        notes=shared("notes", train.EPOCHS + 2 * epochs_of(run.call)),
         sums=Shared(run, "sums", sums),
         theta=Shared(run, "theta", [1] + [0] * (run.threads - 1)),
         gradient=shared("gradient", SHARDS),
@@ -322,36 +334,28 @@ def memory_of(run):
 
 def work(thread, threads, memory):
     """Do one thread's part of a call of ``train`` or ``train_sparse``, by the real function."""
-    plan = [None] * (1 + max(ORDER, PREFETCH, GENERATOR, TEAM))
-    plan[ORDER], plan[GENERATOR], plan[TEAM] = memory.order, None, memory.team
-    call, losses = memory.run.call, Rows(memory=memory)
-    call.room.work(thread, threads, 0, call.end, call.batch, len(WEIGHTS), 0, losses, None, None, plan, None, memory)
-
-
-class Rows(SimpleNamespace):
-    """The rows of notes, of which kernels ask how many there are."""
-
-    def __len__(self):
-        return epochs_of(self.memory.run.call) + 1
+    plan, call = [None] * (1 + TEAM), memory.run.call
+    plan[TEAM] = memory.team
+    train_on = train.train_block if call.module is train else train_sparse.train_sparse_block
+    train.work(train_on, thread, threads, 0, call.end, memory.notes, None, None, plan, None, memory)
 
 
 def epochs_of(call):
     return -(-call.end // len(WEIGHTS))
 
 
-def unpacked(addresses, sizes, plan, settings, memory):
-    threads = memory.run.threads
-    names = "theta moment1 moment2 gradient squares shard_sums targets sample_weight tile_weight unit_mask tail x a1 d1"
-    buffers = dict.fromkeys([*names.split(), "z2", "y"], Shared(memory.run, "none", []))
+def unpack_arguments(addresses, sizes, plan, parameters, memory):
+    threads, call = memory.run.threads, memory.run.call
+    buffers = dict.fromkeys(Buffers._fields, Shared(memory.run, "none", []))
     buffers |= {"theta": memory.theta, "gradient": memory.gradient, "squares": memory.squares}
     buffers |= {"shard_sums": memory.sums, "x": memory.x, "tile_weight": memory.weight, "losses": memory.losses}
-    block, shards = memory.run.call.block, SHARDS if memory.run.call.room is epoch else 1
+    shards = SHARDS if call.module is train else 1
     plan = SimpleNamespace(
-        solver=None, shards=shards, block=block, workspace_stride=block, resident=0, gradient_stride=1, units=threads,
-        weighted=True, ordered=1, generator=1, prefetch=1, seen=0,
+        n_samples=len(WEIGHTS), batch_size=call.batch, shards=shards, block=call.block, units=threads,
+        workspace_stride=call.block, gradient_stride=1, resident=0, weighted=True, ordered=1,
+        order_address=memory.order, generator=1, prefetch=1, updates=0, seen=0,
     )  # fmt: skip
-    settings = SimpleNamespace(rate=1, alpha=2, memory=memory)
-    return epoch.Buffers(**buffers), None, plan, settings
+    return Buffers(**buffers), None, plan, SimpleNamespace(alpha=2, memory=memory)
 
 
 def shuffle(order, n, generator):
@@ -360,23 +364,25 @@ def shuffle(order, n, generator):
         order[i] = rows[n - 1 - i]
 
 
-def propagate(position, seen, count, copied, begin, end, order, prefetch, mine, sizes, plan, settings):
-    for place in range(begin, end):
-        order[place]
-    theta = sum_of(settings.memory.theta, 0, plan.units)
-    for t in range(count):
-        row = order[position + t]
+def train_on_shard(block, begin, end, order, mine, sizes, plan, parameters):
+    for position in range(begin, end):
+        order[position]
+    theta = sum_of(parameters.memory.theta, 0, plan.units)
+    for t in range(block.size):
+        row = order[block.position + t]
         mine.x[t], mine.tile_weight[t], mine.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
+    gradient = sum(mine.x[t] * mine.tile_weight[t] for t in range(block.size))
+    mine.gradient[0] = gradient + (0 if block.overwrite else mine.gradient[0])
 
 
-def add_gradient(count, overwrite, mine, sizes, plan):
-    gradient = sum(mine.x[t] * mine.tile_weight[t] for t in range(count))
-    mine.gradient[0] = gradient + (0 if overwrite else mine.gradient[0])
+def rule_of_step(step, weight_sum, plan, parameters):
+    """Return a learning rate that tells which update it is."""
+    return step
 
 
-def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings):
+def update_weights(part, parts, rate, buffers, sizes, plan, parameters):
     if part == 0:  # all parts hold one number, so that their sum does not depend on the number of threads
-        gradient = sum(buffers.gradient[share] for share in range(plan.shards))
+        gradient = sum(buffers.gradient[shard] for shard in range(plan.shards))
         old = buffers.theta[0]
         buffers.squares[0] = old * old
         buffers.theta[0] = old + rate * gradient
@@ -385,25 +391,23 @@ def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings
         buffers.squares[part] = 0
 
 
-def sparse_propagate(part, parts, position, seen, count, order, buffers, sizes, plan, settings):
-    """Do what ``propagate`` does, for this part of the examples."""
+def propagate_tiles(part, parts, block, order, buffers, sizes, plan, parameters):
+    """Do what ``train_on_shard`` does but for the gradient, for this part of the examples."""
     theta = sum_of(buffers.theta, 0, plan.units)
-    for t in range(part * count // parts, (part + 1) * count // parts):
-        row = order[position + t]
+    for t in range(part * block.size // parts, (part + 1) * block.size // parts):
+        row = order[block.position + t]
         buffers.x[t], buffers.tile_weight[t], buffers.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
 
 
-def sparse_weights(
-    part, parts, position, count, overwrite, done, weight_sum, rate, order, buffers, sizes, plan, settings
-):
-    """Do what ``add_gradient`` and ``update_weights`` do; the first part stands for all features."""
-    for t in range(count):
-        order[position + t]
-    gradient = sum(buffers.x[t] * buffers.tile_weight[t] for t in range(count))
+def update_features(part, parts, block, updates, rate, order, buffers, sizes, plan, parameters):
+    """Do the gradient and ``update_weights``; the first part stands for all features."""
+    for t in range(block.size):
+        order[block.position + t]
+    gradient = sum(buffers.x[t] * buffers.tile_weight[t] for t in range(block.size))
     if part == 0:
-        buffers.gradient[0] = gradient + (0 if overwrite else buffers.gradient[0])
-    if done:
-        update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings)
+        buffers.gradient[0] = gradient + (0 if block.overwrite else buffers.gradient[0])
+    if updates:
+        update_weights(part, parts, rate, buffers, sizes, plan, parameters)
 
 
 def sum_of(p, first, count):
@@ -411,17 +415,17 @@ def sum_of(p, first, count):
 
 
 STANDINS = {
-    "unpacked": unpacked,
-    "pointer": lambda losses: losses.memory.notes,
+    "unpack_arguments": unpack_arguments,
+    "pointer": lambda notes: notes,
     "pointer_at": lambda address, like: address,
-    "offset": lambda p, places: p.offset(places),
+    "offset": lambda p, numbers: p.offset(numbers),
     "shuffle": shuffle,
-    "propagate": propagate,
-    "add_gradient": add_gradient,
+    "train_on_shard": train_on_shard,
+    "rule_of_step": rule_of_step,
     "update_weights": update_weights,
     "sum_of": sum_of,
-    "sparse_propagate": sparse_propagate,
-    "sparse_weights": sparse_weights,
+    "propagate_tiles": propagate_tiles,
+    "update_features": update_features,
 }
 
 
@@ -470,65 +474,86 @@ def sample(call, threads, runs):
         assert outcome(run.memory) == expected, f"{outcome(run.memory)} and not {expected}"
 
 
+# Wrong programs, by the function that is changed: a text of it, and what stands there instead.
 FAULTS = {
     "a batch's weights are read without a claim": (
-        "        phase, tasks = phase + 1, tasks + threads\n",
-        "        weight_of_batch(number, size, buffers, plan)\n        phase, tasks = phase + 1, tasks + threads\n",
+        train.train_block,
+        "        phase = begin_phase(phase, worker.threads)\n",
+        "        weight_of_batch(block.batch, buffers, plan)\n        phase = begin_phase(phase, worker.threads)\n",
     ),
     "the order is read without a claim": (
-        "        phase, tasks = phase + 1, tasks + threads\n",
-        "        order[start]\n        phase, tasks = phase + 1, tasks + threads\n",
+        train.train_block,
+        "        phase = begin_phase(phase, worker.threads)\n",
+        "        order[block.position]\n        phase = begin_phase(phase, worker.threads)\n",
     ),
     "the number of phases depends on data": (
-        "        phase, tasks = phase + 1, tasks + threads\n",
-        "        if buffers.shard_sums.numbers[place_of_sums(number, 0, plan) + 1] == 0:\n            continue\n"
-        "        phase, tasks = phase + 1, tasks + threads\n",
+        train.train_block,
+        "    if block.complete:\n",
+        "    if block.complete and buffers.shard_sums.numbers[sums_position(block.batch.number, 0, plan) + 1] != 0:\n",
     ),
     "the order is shuffled before all are done with it": (
-        "            waits += thread_team.wait(team, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + plan",
-        "\n        phase, tasks = phase + 1, tasks + plan",
+        train.work,
+        "                shuffle(order, plan.n_samples, generator)\n            phase = end_phase(phase, worker)\n",
+        "                shuffle(order, plan.n_samples, generator)\n",
     ),
     "weights are updated before all gradients are known": (
-        "        waits += thread_team.wait(team, threads, tasks)\n        last, begin",
-        "        last, begin",
+        train.train_block,
+        "    phase = end_phase(phase, worker)\n\n",
+        "\n",
+    ),
+    "a batch begins before all weights are updated": (
+        train.train_block,
+        "        phase = end_phase(phase, worker)\n    return",
+        "    return",
     ),
     "a task is said to be done before it is": (
-        "                shuffle(order, n, generator)\n                thread_team.done(team, thread, threads)\n",
-        "                thread_team.done(team, thread, threads)\n                shuffle(order, n, generator)\n",
+        train.tasks_of,
+        "            yield task\n            thread_team.done(worker.team, worker.thread, worker.threads)\n",
+        "            thread_team.done(worker.team, worker.thread, worker.threads)\n            yield task\n",
     ),
-    "each thread notes the loss": ("    if thread_team.claim(team, threads, ZERO, phase + 1):\n", "    if True:\n"),
-}
-SPARSE_FAULTS = {
+    "each thread notes the loss": (
+        train.work,
+        "    for _ in tasks_of(phase, worker):\n        note",
+        "    for _ in range(1):\n        note",
+    ),
     "each thread adds up the losses": (
-        "        if thread_team.claim(team, threads, ZERO, phase):\n            n",
-        "        if 1:\n            n",
+        train_sparse.train_sparse_block,
+        "    for shard in tasks_of(phase, worker):\n",
+        "    for shard in range(1):\n",
     ),
     "losses are added up before all are known": (
-        "        waits += thread_team.wait(team, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + 1\n",
-        "\n        phase, tasks = phase + 1, tasks + 1\n",
+        train_sparse.train_sparse_block,
+        "    phase = end_phase(phase, worker)\n\n    phase = begin_phase(phase, ONE)\n",
+        "\n    phase = begin_phase(phase, ONE)\n",
     ),
     "a sum is used before it is known": (
-        "        waits += thread_team.wait(team, threads, tasks)\n\n        phase, tasks = phase + 1, tasks + threads\n"
-        "        feat",
-        "\n        phase, tasks = phase + 1, tasks + threads\n        feat",
+        train_sparse.train_sparse_block,
+        "        add_to_sums(shard, block, buffers, plan)\n    phase = end_phase(phase, worker)\n",
+        "        add_to_sums(shard, block, buffers, plan)\n",
     ),
     "the next block begins before all are done with this": (
-        "        waits += thread_team.wait(team, threads, tasks)\n        last, begin",
-        "        last, begin",
+        train_sparse.train_sparse_block,
+        "    return end_phase(phase, worker)\n",
+        "    return phase\n",
     ),
 }
-WORK = {room: inspect.getsource(room.work) for room in (epoch, sparse_epoch)}
 
 
-def plant(room, old, new):
-    """Run ``work`` of a module with one text for another from here on."""
-    assert WORK[room].count(old) == 1, old
-    exec(WORK[room].replace(old, new).replace("@routine\n", ""), vars(room))
+@contextmanager
+def planted(function, old, new):
+    """Run a function with one text for another."""
+    module, source = sys.modules[function.__module__], inspect.getsource(function)
+    assert source.count(old) == 1, old
+    exec(source.replace(old, new).replace("@routine\n", ""), vars(module))
+    try:
+        yield module
+    finally:
+        setattr(module, function.__name__, function)
 
 
-def first_error(room):
+def first_error(module):
     """Return what is found with two threads in the calls of a module, None if there is no error."""
-    for call in [call for call in {**CALLS, **LONGER_CALLS}.values() if call.room is room]:
+    for call in [call for call in {**CALLS, **LONGER_CALLS}.values() if call.module is module]:
         try:
             explore(call, 2)
         except (Race, AssertionError) as error:
@@ -538,16 +563,15 @@ def first_error(room):
 
 def main(what):
     for name, standin in STANDINS.items():
-        rooms = [room for room in (epoch, sparse_epoch) if hasattr(room, name)]
-        assert rooms, name
-        for room in rooms:
-            setattr(room, name, standin)
+        modules = [module for module in (train, train_sparse) if hasattr(module, name)]
+        assert modules, name
+        for module in modules:
+            setattr(module, name, standin)
     thread_team.SHORT_SPINS = 0  # not to wait for others first is the same as to have waited in vain
     if what == "faults":
-        for room, faults in ((epoch, FAULTS), (sparse_epoch, SPARSE_FAULTS)):
-            for fault, texts in faults.items():
-                plant(room, *texts)
-                print(f"{fault}: {first_error(room)!r}", flush=True)
+        for fault, texts in FAULTS.items():
+            with planted(*texts) as module:
+                print(f"{fault}: {first_error(module)!r}", flush=True)
         return
     calls = CALLS if what == "calls" else CALLS | LONGER_CALLS
     for name, call in calls.items():

@@ -60,7 +60,7 @@ def test_shares_grow_with_the_batch_and_stay_large():
 def test_no_block_of_a_batch_is_short(batch_size, monkeypatch):
     monkeypatch.setattr(_workspace, "WORKSPACE_BYTES", 60 * 4 * 1024)
     X, dtype = np.zeros((2, 784), np.float32), np.dtype(np.float32)
-    plan = dense_workspace(Memory(), X, layout(784, 100, 10, 16, False), dtype, batch_size, 1, False).plan
+    plan = dense_workspace(Memory(), X, layout(784, 100, 10, 16, False), dtype, batch_size, 1, False).spec
     last = batch_size % plan["block"] or plan["block"]
     assert plan["block"] <= plan["shards"] * plan["rows"]
     assert last >= plan["block"] / 2
@@ -72,14 +72,14 @@ def test_what_threads_write_lies_far_apart(dtype):
     lanes = 64 // dtype.itemsize
     sizes, threads = layout(64, 100, 10, lanes, False), 3
     space = dense_workspace(Memory(), np.zeros((2, 64), dtype), sizes, dtype, 300, threads, False)
-    assert space.parts == threads
-    apart = space.plan["workspace_stride"] * dtype.itemsize
+    assert space.workers == threads
+    apart = space.spec["workspace_stride"] * dtype.itemsize
     own = [space.buffers[name] for name in ("tail", "x", "a1", "d1", "z2", "y", "tile_weight", "losses")]
     end_of_first = max(array.ctypes.data + array.nbytes - (threads - 1) * apart for array in own)
     assert min(array.ctypes.data for array in own) + apart - end_of_first >= _workspace.APART_BYTES
-    assert (space.plan["gradient_stride"] - sizes.size) * dtype.itemsize >= _workspace.APART_BYTES
-    assert len(space.buffers["gradient"]) == (space.plan["shards"] - 1) * space.plan["gradient_stride"] + sizes.size
-    ones = space.buffers["x"][sizes.features :: sizes.feature_rows][: space.plan["rows"]]
+    assert (space.spec["gradient_stride"] - sizes.size) * dtype.itemsize >= _workspace.APART_BYTES
+    assert len(space.buffers["gradient"]) == (space.spec["shards"] - 1) * space.spec["gradient_stride"] + sizes.size
+    ones = space.buffers["x"][sizes.features :: sizes.feature_rows][: space.spec["rows"]]
     assert (ones == 1).all()
 
 
@@ -87,7 +87,7 @@ def test_share_of_a_large_network_is_not_divided():
     # its workspace does not fit, but its gradient is larger
     dtype = np.dtype(np.float64)
     sizes = layout(784, 256, 10, 8, False)
-    plan = dense_workspace(Memory(), np.zeros((2, 784), dtype), sizes, dtype, 256, 1, False).plan
+    plan = dense_workspace(Memory(), np.zeros((2, 784), dtype), sizes, dtype, 256, 1, False).spec
     assert plan["block"] == 256
     assert plan["rows"] * (784 + 2 * 256) * dtype.itemsize > _workspace.WORKSPACE_BYTES
 
@@ -169,7 +169,7 @@ def test_X_is_copied_unless_its_rows_are_in_one_piece_or_it_is_large(monkeypatch
     sizes, X = layout(6, 4, 1, 8, False), np.zeros((50, 6))
 
     def is_copied(X):
-        plan = dense_workspace(Memory(), X, sizes, X.dtype, 50, 1, False).plan
+        plan = dense_workspace(Memory(), X, sizes, X.dtype, 50, 1, False).spec
         return plan["x_address"] != X.__array_interface__["data"][0]
 
     assert [is_copied(A) for A in (X, X[::2], np.asfortranarray(X), X[:, ::-1])] == [False, False, True, True]

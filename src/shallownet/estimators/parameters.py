@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOp
 
 from ..kernels.activations import ACTIVATIONS, LEAKY_RELU
 from ..kernels.optimizers import ADAM, GRADIENT, NESTEROV, SGD
-from ..kernels.structs import Settings
+from ..kernels.structs import StepParameters
 from ..training.initialization import INITS
 from .persistence import restored, stamped
 
@@ -204,7 +204,7 @@ class Parameters(BaseEstimator):
         return self.learning_rate if self.solver == "sgd" or self.learning_rate == "cosine" else "constant"
 
     def _settings(self, dtype):
-        return Settings(
+        return StepParameters(
             slope=self._slope(),
             alpha=float(self.alpha),
             rate=float(self.learning_rate_init),

@@ -1,14 +1,13 @@
-"""The gradient of the weights, summed over examples in an order of the batch's own, and their update.
+"""The gradient of the weights, summed over examples in their order.
 
-Weights are counted in units of rows of one panel. Letters as in ``examples``.
+Letters as in ``step``.
 """
 
 from ..jit.compiling import ONE, ZERO, routine
-from ..simd.matmul import ADD, SET, UNIT, Output, Panels, Scalars, multiply_ragged
+from ..simd.matmul import ADD, SET, Output, Panels, Scalars, multiply_ragged
 from ..simd.tail_panel import multiply_packed, pack_rows, unpack_rows
 from ..simd.vector_ops import reduce_add
 from ..simd.vectors import lane_count, load, splat
-from .optimizers import update
 
 
 @routine
@@ -65,45 +64,6 @@ def add_output_gradient(count, overwrite, buffers, sizes, plan):
     for k in range(sizes.outputs):
         before = 0.0 if overwrite else buffers.gradient[sizes.b2 + k]
         buffers.gradient[sizes.b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)
-
-
-@routine
-def update_weights(part, parts, weight_sum, rate, buffers, sizes, plan, settings):
-    """Update this part of the weights from the sum of the shares' gradients. INOUT theta and moments."""
-    units = plan.units // sizes.panels
-    for unit in range(part * plan.units // parts, (part + 1) * plan.units // parts):
-        buffers.squares[unit] = update_unit(
-            unit // units, unit % units * UNIT, weight_sum, rate, buffers, sizes, plan, settings
-        )
-    if part == parts - 1:
-        update_range(sizes.b2, sizes.size, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
-
-
-@routine
-def update_unit(j, row, weight_sum, rate, buffers, sizes, plan, settings):
-    """Update one unit of rows of panel j; return the sum of squares of its old coefficients.
-
-    A unit lies in W1 or in W2; the rows that only pad it are left alone.
-    """
-    lanes = lane_count(buffers.theta)
-    end = sizes.features if row < sizes.feature_rows else sizes.feature_rows + sizes.outputs
-    first = j * sizes.w1_stride + row * lanes
-    last = j * sizes.w1_stride + min(row + UNIT, end) * lanes
-    squares = update_range(first, last, settings.alpha, weight_sum, rate, buffers, sizes, plan, settings)
-    if row <= sizes.features < row + UNIT:
-        first = j * sizes.w1_stride + sizes.features * lanes
-        update_range(first, first + lanes, 0.0, weight_sum, rate, buffers, sizes, plan, settings)
-    return squares
-
-
-@routine
-def update_range(first, last, penalty, weight_sum, rate, buffers, sizes, plan, settings):
-    """Update the weights first..last; return the sum of their old squares."""
-    return update(
-        plan.solver, buffers.theta, buffers.moment1, buffers.moment2,
-        buffers.gradient, plan.gradient_stride, plan.shards, first, last,
-        penalty, 1.0 / weight_sum, rate, settings.decay_1, settings.decay_2, settings.epsilon,
-    )  # fmt: skip
 
 
 @routine

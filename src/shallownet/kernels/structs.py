@@ -1,116 +1,160 @@
-"""What a kernel is told: where the buffers lie, the variants and sizes of the run, the numbers of the fit.
+"""What a kernel is told: where the buffers lie, the variants and sizes of the run, the numbers of the step.
 
-Each is a NamedTuple. Outside it travels as one flat array (addresses, integers, floats), which is quick to hand
-to a compiled function and needs one compiled version for any layout of X; inside, the first lines of a driver
-give the numbers their names again.
+Each is a NamedTuple. From Python to a kernel it travels as one flat array (of addresses, integers or floats), which is
+quick to hand to a compiled function and needs one compiled version for any memory layout of X: ``flat`` makes it, and
+``unpack_arguments`` gives the numbers their names again, both by the order of the fields.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from ..jit.compiling import routine
+from ..simd.vectors import numbers, pointers
+from .weight_layout import LAYOUT, Layout
+
 # Examples in a tile: few enough for the tile's panels to stay in the first cache, and whole blocks of every kind.
 TILE = 48
-# Numbers from one share's sums to those of the next: no two are in a pair of cache lines, which CPUs fetch at once.
-SUMS_GAP = 32
+# Numbers from one shard's sums to those of the next: no two are in a pair of cache lines, which CPUs fetch at once.
+SUMS_STRIDE = 32
 
 
 class Buffers(NamedTuple):
-    """Arrays outside, pointers inside.
+    """Arrays in Python, pointers in kernels.
 
-    theta, the solver's two moments and each share's gradient have the layout of panels; squares holds one number
-    for each unit of rows of each panel, share_sums the loss and the weight of each share. ``targets`` (n, m) and
-    ``sample_weight`` (n) belong to the examples. ``unit_mask`` is 1 for the units of the last panel that exist, else 0.
-    ``tail`` is where each thread sums the gradient of a last panel whose registers are shared.
-
-    It and the others are the workspace of each thread or share, ``apart`` from the next, for ``rows`` examples: x
-    [t][feature_rows], and what is read behind its last row, a1 and d1 [j][t][lanes], z2 [k][t], y [m][t], weight and
-    losses [t]; zero at first, but for the ones in x.
+    Those of the workspace are for ``rows`` examples t, one workspace for each worker or each shard, a
+    ``workspace_stride`` from one to the next. They are zero at first, but for the ones in x.
     """
 
-    theta: np.ndarray
-    moment1: np.ndarray
-    moment2: np.ndarray
-    gradient: np.ndarray
-    squares: np.ndarray
-    shard_sums: np.ndarray
-    targets: np.ndarray
-    sample_weight: np.ndarray
-    unit_mask: np.ndarray
-    tail: np.ndarray
-    x: np.ndarray
-    a1: np.ndarray
-    d1: np.ndarray
-    z2: np.ndarray
-    y: np.ndarray
-    tile_weight: np.ndarray
-    losses: np.ndarray
+    # the weights, in the layout of panels
+    theta: np.ndarray  # the weights themselves
+    moment1: np.ndarray  # the optimizer's first moment
+    moment2: np.ndarray  # its second; empty if it has none
+    gradient: np.ndarray  # of each shard, a gradient_stride from one to the next
+    squares: np.ndarray  # the sum of squares of the coefficients in each unit of rows of each panel
+    unit_mask: np.ndarray  # [lanes], 1 for the units of the last panel that exist, else 0
+
+    # the training data
+    targets: np.ndarray  # (n, targets): class indices, or 0 and 1 for each output
+    sample_weight: np.ndarray  # (n,), or empty if all examples weigh 1
+    shard_sums: np.ndarray  # the loss and the weight of each shard, of the batch and of the one before it
+
+    # the workspace
+    tail: np.ndarray  # [tail_rows][lanes], where the gradient of a tail panel is summed
+    x: np.ndarray  # [t][feature_rows], rows of X with a 1 appended, and what is read behind the last one
+    a1: np.ndarray  # [j][t][lanes], z1 and then the hidden activations
+    d1: np.ndarray  # [j][t][lanes], their derivatives and then dz1
+    z2: np.ndarray  # [k][t], the outputs, then their activations, then dz2
+    y: np.ndarray  # [targets][t], targets
+    tile_weight: np.ndarray  # [t], sample weights, 0 for what only fills up a tile
+    losses: np.ndarray  # [t], the loss of each example, times its weight
 
 
-class Plan(NamedTuple):
-    """The integers of a run.
+class RunSpec(NamedTuple):
+    """The integers of a run: which variant of the network on which examples, and how they are divided."""
 
-    Variants by code; m numbers of a target; ``shards`` of a batch, whose gradients are summed one by one; examples
-    in a ``block``, the most that are in the workspaces at once; ``rows`` of a workspace, a multiple of TILE; how
-    many numbers it is ``apart`` from the next one; whether it is that of a share, whose examples stay in it from
-    epoch to epoch, or that of a thread; how many numbers a share's gradient is from the next one's; the units of
-    rows in ``squares``; whether examples have weights and an order other than that of the rows; and the data: X by
-    address and strides in bytes, the addresses of how its rows are asked for ahead (0: they are not) and of the order;
-    those of the generator that shuffles the order before each epoch (0: nothing does) and of the team
-    of threads; and for dropout the examples seen before the call's first epoch and the key of the random numbers.
+    # variants, by code
+    activation: int  # of the hidden layer
+    output: int  # activation of the outputs
+    optimizer: int  # what updates the weights
+    corrects_rate: int  # whether the learning rate of a step corrects the bias of the moments
 
-    For sparse X (CSR with 64-bit indices) ``x_address``, ``x_row`` and ``x_column`` are the addresses of its data,
-    indptr and indices, and ``nonzero_rows`` and ``feature_ends`` those of two integer buffers, for nonzeros and for
-    features.
-    """
+    # the examples
+    n_samples: int  # of an epoch
+    batch_size: int  # of all batches but the last of an epoch
+    targets: int  # numbers of a target
+    weighted: int  # whether examples have weights
+    ordered: int  # whether their order is another than that of the rows of X
+    order_address: int  # of the order
+    generator: int  # address of the state that shuffles the order before each epoch; 0: nothing does
+    x_address: int  # of X; of the values of sparse X (CSR, with 64-bit indices)
+    x_row: int  # bytes from one row to the next; the address of indptr of sparse X
+    x_column: int  # bytes from one column to the next; the address of the indices of sparse X
 
-    activation: int
-    output: int
-    solver: int
-    targets: int
-    shards: int
-    block: int
-    rows: int
-    workspace_stride: int
-    resident: int
-    gradient_stride: int
-    units: int
-    weighted: int
-    ordered: int
-    x_address: int
-    x_row: int
-    x_column: int
-    prefetch: int
-    order_address: int
-    generator: int
-    team: int
-    seen: int
-    key: int
-    nonzero_rows: int
-    feature_ends: int
+    # what was done before the first epoch of the call
+    updates: int  # updates of the weights
+    seen: int  # examples, counted for dropout's random numbers
+
+    # how a batch is divided
+    shards: int  # of a batch, whose gradients are summed one by one
+    block: int  # examples that are in the workspaces at once, at most
+    rows: int  # examples of one workspace, a multiple of TILE
+    workspace_stride: int  # numbers from one workspace to the next
+    resident: int  # whether each shard has a workspace, in which its examples stay from epoch to epoch
+    gradient_stride: int  # numbers from one shard's gradient to the next
+    units: int  # units of rows in ``squares``
+
+    # what serves the threads
+    team: int  # address of the state of the thread team
+    key: int  # of dropout's random numbers
+    prefetch: int = 0  # address of how rows of X are prefetched; 0: they are not
+    nonzero_rows: int = 0  # sparse X: address of the workspace row of each sorted nonzero
+    feature_ends: int = 0  # sparse X: address of where the sorted nonzeros of each feature end
 
 
-class Settings(NamedTuple):
-    """The floating-point numbers of a fit.
+class StepParameters(NamedTuple):
+    """The floating-point numbers of a step."""
 
-    ``rate`` is the learning rate now, ``decay_1`` SGD's momentum or Adam's beta_1, ``decay_2`` Adam's beta_2,
-    ``epsilon`` Adam's, ``clip`` the distance that the loss keeps probabilities from 0 and 1, ``dropout`` the
-    probability that a hidden unit is left out, ``smoothing`` that of the labels.
-    """
+    # the network and its loss
+    slope: float  # of a leaky ReLU below 0
+    alpha: float  # the L2 penalty
+    clip: float  # the distance that the loss keeps probabilities from 0 and 1
+    dropout: float  # the probability that a hidden unit is left out
+    smoothing: float  # of the labels
 
-    slope: float
-    alpha: float
-    rate: float
-    decay_1: float
-    decay_2: float
-    epsilon: float
-    clip: float
-    dropout: float
-    smoothing: float
+    # the optimizer
+    rate: float  # the learning rate now
+    decay_1: float  # SGD's momentum or Adam's beta_1
+    decay_2: float  # Adam's beta_2
+    epsilon: float  # Adam's
+
+
+class Batch(NamedTuple):
+    """One batch of a call."""
+
+    number: int  # counted from the first epoch of the call on
+    epoch: int  # of the call
+    size: int  # examples; 0: there is no batch
+
+
+class Block(NamedTuple):
+    """Examples of a batch that go through a phase together, or the shard of them that is one task."""
+
+    batch: Batch
+    position: int  # of the first one in the order
+    size: int  # examples
+    seen: int  # examples that were trained on before them
+    overwrite: bool  # whether they are the first of their batch, whose gradient begins anew
+    complete: bool  # whether they are the last of their batch
+    copied: bool  # whether their rows are in the workspace already
+
+
+class Worker(NamedTuple):
+    """The calling thread's place in its team."""
+
+    thread: int  # index of the worker
+    threads: int  # workers of the team
+    team: np.ndarray  # a pointer to the state of the team
 
 
 # Compile-time lengths for the kernels' unpacking.
-BUFFERS, PLAN, SETTINGS = len(Buffers._fields), len(Plan._fields), len(Settings._fields)
-ORDER, PREFETCH, GENERATOR, TEAM, SHARDS = (
-    Plan._fields.index(name) for name in ("order_address", "prefetch", "generator", "team", "shards")
-)
+BUFFERS, RUN_SPEC, STEP_PARAMETERS = len(Buffers._fields), len(RunSpec._fields), len(StepParameters._fields)
+# Where each field of RunSpec is in its array, for what is read or set alone.
+POSITIONS = {name: position for position, name in enumerate(RunSpec._fields)}
+TEAM, SHARDS = POSITIONS["team"], POSITIONS["shards"]
+
+
+def flat(struct):
+    """Return a struct of numbers as the array that travels to a kernel."""
+    return np.array(struct, np.float64 if isinstance(struct, StepParameters) else np.int64)
+
+
+@routine
+def unpack_arguments(addresses, sizes, plan, parameters, like):
+    """Return Buffers, with pointers of the dtype of ``like``, Layout, RunSpec and StepParameters from their arrays."""
+    return (
+        Buffers(*pointers(addresses, BUFFERS, like)),
+        Layout(*numbers(sizes, LAYOUT)),
+        RunSpec(*numbers(plan, RUN_SPEC)),
+        StepParameters(*numbers(parameters, STEP_PARAMETERS)),
+    )

@@ -1,308 +1,314 @@
-"""The loop over epochs and fused steps.
+"""The loop over epochs, batches and fused steps.
 
 A batch is divided into ``shards``, a number that depends on its size alone. A step has two parallel phases:
 
-1. for each share of the batch: forward and backward propagation of its examples and the sum of their gradient,
-   in the workspace of the thread that does it;
-2. for each range of weights: the sum of the shares' gradients, in order, and the solver's update.
+1. for each shard of the batch: forward and backward propagation of its examples and the sum of their gradient,
+   in the workspace of the worker that does it;
+2. for each part of the weights: the sum of the shards' gradients, in order, and the optimizer's update.
 
 What is summed in which order never depends on the number of threads, and so the result has the same bits on any
 number of them. Between the phases only gradients and weights pass from one core to another. A batch that is longer
-than the workspace goes through the first phase block by block, each share carrying its gradient on.
+than the workspaces goes through the first phase block by block, each shard carrying its gradient on.
 
 Which phases follow each other depends on sizes alone: the second phase of a batch without weight changes nothing, but
-it is there. The rules of ``team`` say what a thread may read; whatever is known from data only, such as the sum of a
-batch's weights, is left in memory by the thread that has claimed the task, and is read by those that claim later ones.
+it is there. The rules of ``thread_team`` say what a thread may read; whatever is known from data only, such as the sum
+of a batch's weights, is left in memory by the thread that has claimed the task, and is read by those that claim later
+ones.
 
-The examples are counted in places of the order: place p of a call is place p % n of its epoch p // n. A call may
-begin and end at any border of blocks, so that a run can be done in any number of calls.
+The examples are counted in positions of the order: position p of a call is position p % n of its epoch p // n. A call
+may begin and end at the border of any two blocks, so that a run can be done in any number of calls.
 """
 
-import math
 from typing import NamedTuple
 
 from numba import prange
 
 from ..jit import thread_team
-from ..jit.compiling import ZERO, routine, serial_and_parallel
-from ..simd.vectors import numbers, offset, pointer, pointer_at, pointers
-from .gradient import add_gradient, sum_of, update_weights
-from .optimizers import ADAM
+from ..jit.compiling import ONE, ZERO, routine, serial_and_parallel
+from ..simd.vectors import offset, pointer, pointer_at
+from .gradient import sum_of
+from .optimizers import rule_of_step
 from .shuffle import shuffle
-from .step import end_of_run, propagate
-from .structs import (
-    BUFFERS,
-    GENERATOR,
-    ORDER,
-    PLAN,
-    PREFETCH,
-    SETTINGS,
-    SHARDS,
-    SUMS_GAP,
-    TEAM,
-    Buffers,
-    Plan,
-    Settings,
-)
-from .weight_layout import LAYOUT, Layout
+from .step import end_of_run, train_on_shard, update_weights
+from .structs import SHARDS, SUMS_STRIDE, TEAM, Batch, Block, Buffers, Worker, unpack_arguments
 
-SETTLED = 38.0  # exp(-SETTLED) is less than 2**-54, and 1 less that much rounds to 1
+# What a call leaves for Python, two numbers for each epoch behind the first two: the loss of its batches, each times
+# the size of the batch; and the examples of its batches that weigh nothing, which were left out.
+REACHED, LEFT_OUT = 0, 1  # the position that was reached, and the batches that were left out so far in the run
+EPOCHS = 2
+
+# --- phases ---------------------------------------------------------------------------------------------
 
 
-@routine
-def unpacked(addresses, sizes, plan, settings, like):
-    """Give the numbers their names, and the addresses the dtype of ``like``."""
-    buffers = Buffers(*pointers(addresses, BUFFERS, like))
-    return (
-        buffers,
-        Layout(*numbers(sizes, LAYOUT)),
-        Plan(*numbers(plan, PLAN)),
-        Settings(*numbers(settings, SETTINGS)),
-    )
+class Phase(NamedTuple):
+    """A phase of a call, as one worker knows it."""
+
+    number: int  # from 1 on
+    tasks: int
+    total: int  # tasks of the call up to the end of this phase
+    waits: int  # how often the worker has offered its CPU to others so far
 
 
 @routine
-def rate_of_step(step, plan, settings):
-    """Return the learning rate of a step; Adam's includes the corrections of its moments' bias."""
-    if plan.solver == ADAM:
-        first, second = bias_correction(settings.decay_1, step), bias_correction(settings.decay_2, step)
-        return settings.rate * (math.sqrt(second) / first)
-    return settings.rate
+def begin_phase(phase, tasks):
+    """Return the phase that follows, of so many tasks."""
+    return Phase(number=phase.number + 1, tasks=tasks, total=phase.total + tasks, waits=phase.waits)
 
 
 @routine
-def bias_correction(decay, step):
-    """Return 1 - decay**step; a power takes a while, and that of a late step does not count any more."""
-    # ln(decay) <= decay - 1, so that the power is at most exp(-SETTLED)
-    return 1.0 if (1.0 - decay) * step > SETTLED else 1.0 - math.pow(decay, float(step))
-
-
-class Batch(NamedTuple):
-    """A batch that a call has trained on: its number in the run, its epoch, its examples (0: there is none)."""
-
-    number: int
-    epoch: int
-    size: int
+def end_phase(phase, worker):
+    """Wait until all tasks of a phase are done; return the phase."""
+    waits = thread_team.wait(worker.team, worker.threads, phase.total)
+    return Phase(number=phase.number, tasks=phase.tasks, total=phase.total, waits=phase.waits + waits)
 
 
 @routine
-def note_batch(last, notes, reached, buffers, plan, settings):
-    """Add the loss of a batch to that of its epoch; a batch without weight is noted as left out.
-
-    INOUT notes, the numbers of ``losses``, of which ``reached`` is the first of the last row.
-    """
-    if last.size == 0:
-        return
-    weight_sum = weight_of_batch(last.number, last.size, buffers, plan)
-    if weight_sum == 0.0:
-        notes[2 * last.epoch + 1] += last.size
-        notes[reached + 1] += 1
-    else:
-        notes[2 * last.epoch] += loss_of_batch(last, weight_sum, buffers, plan, settings)
+def tasks_of(phase, worker):
+    """Yield the tasks of a phase that a worker is to do: its own, then those that no other worker has begun."""
+    first = first_task(worker.thread, worker.threads, phase.tasks)
+    own = max(ONE, first_task(worker.thread + 1, worker.threads, phase.tasks) - first)
+    for i in range(phase.tasks):
+        if i == own and thread_team.spin_until_done(worker.team, worker.threads, phase.total):
+            break
+        task = (first + i) % phase.tasks
+        if thread_team.claim(worker.team, worker.threads, task, phase.number):
+            yield task
+            thread_team.done(worker.team, worker.thread, worker.threads)
 
 
 @routine
-def loss_of_batch(last, weight_sum, buffers, plan, settings):
-    """Return the loss of a batch before its update, times its size."""
-    data_loss = 0.0
-    for shard in range(plan.shards):
-        data_loss += buffers.shard_sums[place_of_sums(last.number, shard, plan)]
-    penalty = 0.5 * settings.alpha * sum_of(buffers.squares, ZERO, plan.units)
-    return (data_loss + penalty) / weight_sum * last.size
+def first_task(thread, threads, tasks):
+    """Return the first of a worker's own tasks."""
+    return thread * tasks // threads
 
 
 @routine
-def weight_of_batch(number, size, buffers, plan):
+def end_if_late(phase, worker):
+    """End the call after this phase if the worker has waited too often; it has claimed a task."""
+    if phase.waits > thread_team.MOST_WAITS:
+        thread_team.end_after(worker.team, phase.number)
+
+
+# --- what is known of a batch ---------------------------------------------------------------------------
+
+
+@routine
+def sums_position(number, shard, plan):
+    """Return where a shard's sums are kept until the next batch is done: each second batch has its own positions."""
+    return (number % 2 * plan.shards + shard) * SUMS_STRIDE
+
+
+@routine
+def add_to_sums(shard, block, buffers, plan):
+    """Add the losses and the weights of a shard's examples, a Block, to its sums. INOUT shard_sums."""
+    position = sums_position(block.batch.number, shard, plan)
+    loss = sum_of(buffers.losses, ZERO, block.size)
+    buffers.shard_sums[position] = loss if block.overwrite else buffers.shard_sums[position] + loss
+    if plan.weighted:
+        weight = sum_of(buffers.tile_weight, ZERO, block.size)
+        buffers.shard_sums[position + 1] = weight if block.overwrite else buffers.shard_sums[position + 1] + weight
+
+
+@routine
+def weight_of_batch(batch, buffers, plan):
     """Return the sum of the weights of a batch's examples, 1 each if they have none."""
     if not plan.weighted:
-        return float(size)
+        return float(batch.size)
     weight_sum = 0.0
     for shard in range(plan.shards):
-        weight_sum += buffers.shard_sums[place_of_sums(number, shard, plan) + 1]
+        weight_sum += buffers.shard_sums[sums_position(batch.number, shard, plan) + 1]
     return weight_sum
 
 
 @routine
-def place_of_sums(number, shard, plan):
-    """Return where a share's sums are kept until the next batch is done with: each second one has its own places."""
-    return (number % 2 * plan.shards + shard) * SUMS_GAP
+def loss_of_batch(batch, weight_sum, buffers, plan, parameters):
+    """Return the loss of a batch before its update, times its size."""
+    data_loss = 0.0
+    for shard in range(plan.shards):
+        data_loss += buffers.shard_sums[sums_position(batch.number, shard, plan)]
+    penalty = 0.5 * parameters.alpha * sum_of(buffers.squares, ZERO, plan.units)
+    return (data_loss + penalty) / weight_sum * batch.size
 
 
 @routine
-def add_to_sums(place, count, overwrite, buffers, plan):
-    """Add the losses and the weights of the workspace's examples to sums, anew if ``overwrite``. INOUT share_sums."""
-    loss = sum_of(buffers.losses, ZERO, count)
-    buffers.shard_sums[place] = loss if overwrite else buffers.shard_sums[place] + loss
-    if plan.weighted:
-        weight = sum_of(buffers.tile_weight, ZERO, count)
-        buffers.shard_sums[place + 1] = weight if overwrite else buffers.shard_sums[place + 1] + weight
+def note_batch(batch, notes, buffers, plan, parameters):
+    """Add the loss of a batch to that of its epoch; a batch without weight is noted as left out. INOUT notes."""
+    if batch.size == 0:
+        return
+    weight_sum = weight_of_batch(batch, buffers, plan)
+    epoch = EPOCHS + 2 * batch.epoch
+    if weight_sum == 0.0:
+        notes[epoch + 1] += batch.size
+        notes[LEFT_OUT] += 1
+    else:
+        notes[epoch] += loss_of_batch(batch, weight_sum, buffers, plan, parameters)
 
 
 @routine
-def of_shard(shard, thread, buffers, plan):
-    """Return the buffers as one share of the batch sees them in its own workspace, or in that of one thread."""
-    mine = (shard if plan.resident else thread) * plan.workspace_stride
-    return Buffers(
-        buffers.theta,
-        buffers.moment1,
-        buffers.moment2,
-        offset(buffers.gradient, shard * plan.gradient_stride),
-        buffers.squares,
-        buffers.shard_sums,
-        buffers.targets,
-        buffers.sample_weight,
-        buffers.unit_mask,
-        offset(buffers.tail, mine),
-        offset(buffers.x, mine),
-        offset(buffers.a1, mine),
-        offset(buffers.d1, mine),
-        offset(buffers.z2, mine),
-        offset(buffers.y, mine),
-        offset(buffers.tile_weight, mine),
-        offset(buffers.losses, mine),
+def rule_of_batch(batch, weight_sum, notes, plan, parameters):
+    """Return the optimizer's Rule for the update that ends a batch."""
+    left_out = int(notes[LEFT_OUT]) if plan.weighted else 0
+    return rule_of_step(plan.updates + batch.number + 1 - left_out, weight_sum, plan, parameters)
+
+
+# --- one block of a batch -------------------------------------------------------------------------------
+
+
+@routine
+def block_at(begin, copied, plan):
+    """Return the Block that begins at a position of a call."""
+    n, size = plan.n_samples, plan.batch_size
+    epoch, position = begin // n, begin % n
+    start = position // size * size  # of the batch
+    stop = min(n, start + size)
+    count = min(plan.block, stop - position)
+    return Block(
+        batch=Batch(number=epoch * -(-n // size) + start // size, epoch=epoch, size=stop - start),
+        position=position,
+        size=count,
+        seen=plan.seen + begin,
+        overwrite=position == start,
+        complete=position + count == stop,
+        copied=copied,
     )
 
 
 @routine
-def do_shard(
-    shard, thread, number, place, seen, count, begin, end, overwrite, copied,
-    order, prefetch, buffers, sizes, plan, settings,
-):  # fmt: skip
-    """Do one share of ``count`` examples from a place of the order, which are in its workspace if ``copied``."""
-    mine = of_shard(shard, thread, buffers, plan)
-    start = shard * count // plan.shards
-    stop = (shard + 1) * count // plan.shards
-    propagate(place + start, seen, stop - start, copied, begin, end, order, prefetch, mine, sizes, plan, settings)
-    add_gradient(stop - start, overwrite, mine, sizes, plan)
-    add_to_sums(place_of_sums(number, shard, plan), stop - start, overwrite, mine, plan)
+def shard_of(block, shard, plan):
+    """Return a shard of a block, as a Block."""
+    start = shard * block.size // plan.shards
+    stop = (shard + 1) * block.size // plan.shards
+    return Block(
+        batch=block.batch,
+        position=block.position + start,
+        size=stop - start,
+        seen=block.seen + start,
+        overwrite=block.overwrite,
+        complete=block.complete,
+        copied=block.copied,
+    )
 
 
 @routine
-def places_after(shard, first, end, place, count, left, shards):
-    """Return the places that a thread with the shares first..end of a block turns to after one of them.
-
-    They are of its next share or, behind its last, of its first in the block that follows; ``left`` examples of the
-    epoch come after this block.
-    """
-    shard += 1
-    if shard >= end:
-        shard, place, count = first, place + count, min(count, left)
-    start = shard * count // shards
-    return place + start, place + start + end_of_run(ZERO, (shard + 1) * count // shards - start)
-
-
-@routine
-def examples_phase(
-    thread, threads, phase, tasks, number, place, seen, count, left, overwrite, copied, last, notes, reached,
-    team, order, prefetch, buffers, sizes, plan, settings,
-):  # fmt: skip
-    """Do the shares of ``count`` examples that no other thread has claimed, one's own first; ``left`` come after them.
-
-    With the first share goes the loss of the last batch, which is known only now.
-    """
-    first = thread * plan.shards // threads
-    own = (thread + 1) * plan.shards // threads - first
-    for i in range(plan.shards):
-        if i == own and thread_team.spin_until_done(team, threads, tasks):
-            break
-        shard = (first + i) % plan.shards
-        if thread_team.claim(team, threads, shard, phase):
-            if shard == 0:
-                note_batch(last, notes, reached, buffers, plan, settings)
-            begin, end = ZERO, ZERO
-            if plan.prefetch != 0 and plan.ordered:
-                begin, end = places_after(shard, first, first + own, place, count, left, plan.shards)
-            do_shard(
-                shard, thread, number, place, seen, count, begin, end, overwrite, copied,
-                order, prefetch, buffers, sizes, plan, settings,
-            )  # fmt: skip
-            thread_team.done(team, thread, threads)
+def buffers_of_shard(shard, worker, buffers, plan):
+    """Return the buffers as a shard sees them: with its gradient, and its own workspace or the worker's."""
+    workspace = (shard if plan.resident else worker.thread) * plan.workspace_stride
+    return Buffers(
+        theta=buffers.theta,
+        moment1=buffers.moment1,
+        moment2=buffers.moment2,
+        gradient=offset(buffers.gradient, shard * plan.gradient_stride),
+        squares=buffers.squares,
+        unit_mask=buffers.unit_mask,
+        targets=buffers.targets,
+        sample_weight=buffers.sample_weight,
+        shard_sums=buffers.shard_sums,
+        tail=offset(buffers.tail, workspace),
+        x=offset(buffers.x, workspace),
+        a1=offset(buffers.a1, workspace),
+        d1=offset(buffers.d1, workspace),
+        z2=offset(buffers.z2, workspace),
+        y=offset(buffers.y, workspace),
+        tile_weight=offset(buffers.tile_weight, workspace),
+        losses=offset(buffers.losses, workspace),
+    )
 
 
 @routine
-def weights_phase(
-    thread, threads, phase, tasks, waits, number, size, step, notes, reached, team, buffers, sizes, plan, settings
-):
-    """Update the ranges of weights, one for each thread, that no other thread has claimed, one's own first.
+def rows_to_prefetch(shard, block, worker, plan):
+    """Return the positions begin, end of the rows that a worker copies next after a shard; none if not prefetched.
 
-    ``step`` is the number of the update if no batch of the run was left out.
+    They are the first of its next shard or, after its last, of its first in the block that follows in the epoch.
     """
-    for i in range(threads):
-        if i == 1 and thread_team.spin_until_done(team, threads, tasks):
-            break
-        part = (thread + i) % threads
-        if thread_team.claim(team, threads, part, phase):
-            weight_sum = weight_of_batch(number, size, buffers, plan)
+    if plan.prefetch == 0 or not plan.ordered:
+        return ZERO, ZERO
+    position, count = block.position, block.size
+    following = shard + 1
+    if following >= first_task(worker.thread + 1, worker.threads, plan.shards):
+        following = first_task(worker.thread, worker.threads, plan.shards)
+        position, count = position + count, min(count, plan.n_samples - position - count)
+    start = following * count // plan.shards
+    stop = (following + 1) * count // plan.shards
+    return position + start, position + start + end_of_run(ZERO, stop - start)
+
+
+@routine
+def train_block(phase, block, last, worker, notes, order, buffers, sizes, plan, parameters):
+    """Train on a block, and update the weights if it completes its batch; return the phase that was reached.
+
+    ``last`` is the Batch before if it is not yet noted: only now is the sum of squares of its weights known.
+    """
+    phase = begin_phase(phase, plan.shards)
+    for shard in tasks_of(phase, worker):
+        if shard == 0:
+            note_batch(last, notes, buffers, plan, parameters)
+        examples, mine = shard_of(block, shard, plan), buffers_of_shard(shard, worker, buffers, plan)
+        begin, end = rows_to_prefetch(shard, block, worker, plan)
+        train_on_shard(examples, begin, end, order, mine, sizes, plan, parameters)
+        add_to_sums(shard, examples, mine, plan)
+    phase = end_phase(phase, worker)
+
+    if block.complete:
+        phase = begin_phase(phase, worker.threads)
+        for part in tasks_of(phase, worker):
+            weight_sum = weight_of_batch(block.batch, buffers, plan)
             if weight_sum != 0.0:  # else it is as if the batch were not there
-                left_out = int(notes[reached + 1]) if plan.weighted else 0
-                rate = rate_of_step(step - left_out, plan, settings)
-                update_weights(part, threads, weight_sum, rate, buffers, sizes, plan, settings)
-            if waits > thread_team.MOST_WAITS:
-                thread_team.end_after(team, phase)
-            thread_team.done(team, thread, threads)
+                rule = rule_of_batch(block.batch, weight_sum, notes, plan, parameters)
+                update_weights(part, worker.threads, rule, buffers, sizes, plan, parameters)
+            end_if_late(phase, worker)
+        phase = end_phase(phase, worker)
+    return phase
+
+
+# --- the loop over blocks -------------------------------------------------------------------------------
+
+
+# Two threads and batches of four shards, as time goes on:
+#
+#              | shuffle | phase 1: shards of the batch's examples  | wait | phase 2: parts of the weights  | wait | ...
+#     worker 0 | order   | s0 ...... s1 ...... (s3, if 1 is late)   |      | w0 ......  (w1, if 1 is late)  |      | s0
+#     worker 1 | wait    | s2 .......... s3 ..........              |      | w1 ............                |      | s2
+#
+# A worker does its own tasks first, and then those that another one has not begun. Nothing is waited for but tasks that
+# are being done. A batch that is longer than the workspaces has phase 1 once for each of its blocks.
 
 
 @routine
-def work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like):
-    """Do one thread's part of ``train``."""
-    order, generator = pointer_at(plan[ORDER], sizes), pointer_at(plan[GENERATOR], sizes)
-    team, prefetch = pointer_at(plan[TEAM], sizes), pointer_at(plan[PREFETCH], sizes)
-    notes, reached = pointer(losses), 2 * (len(losses) - 1)
-    buffers, sizes, plan, settings = unpacked(addresses, sizes, plan, settings, like)
-    steps = -(-n // batch)
-    phase, tasks, waits = ZERO, ZERO, ZERO  # so far
-    last = Batch(ZERO, ZERO, ZERO)  # the one whose loss is still to be noted
-    first = begin // n
-    while begin < end and not thread_team.ended(team, threads, phase):
-        epoch, place = begin // n, begin % n
-        start = place // batch * batch
-        size = min(batch, n - start)
-        count = min(plan.block, start + size - place)
-        copied = plan.resident != 0 and epoch > first
-        number = epoch * steps + start // batch
-        if place == 0 and plan.generator != 0:
-            phase, tasks = phase + 1, tasks + 1
-            if thread_team.claim(team, threads, ZERO, phase):
-                shuffle(order, n, generator)
-                thread_team.done(team, thread, threads)
-            waits += thread_team.wait(team, threads, tasks)
-
-        phase, tasks = phase + 1, tasks + plan.shards
-        examples_phase(
-            thread, threads, phase, tasks, number, place, plan.seen + epoch * n, count, n - place - count,
-            place == start, copied, last, notes, reached, team, order, prefetch, buffers, sizes, plan, settings,
-        )  # fmt: skip
-        waits += thread_team.wait(team, threads, tasks)
-        last, begin = Batch(ZERO, ZERO, ZERO), begin + count
-        if place + count < start + size:
-            continue
-
-        phase, tasks = phase + 1, tasks + threads
-        weights_phase(
-            thread, threads, phase, tasks, waits, number, size, step + number + 1, notes, reached,
-            team, buffers, sizes, plan, settings,
-        )  # fmt: skip
-        waits += thread_team.wait(team, threads, tasks)
-        last = Batch(number, epoch, size)
-    if thread_team.claim(team, threads, ZERO, phase + 1):
-        note_batch(last, notes, reached, buffers, plan, settings)
-        notes[reached] = begin
+def work(train_on, thread, threads, begin, end, losses, addresses, sizes, plan, parameters, like):
+    """Do one worker's part of a call: shuffle each epoch's order, and ``train_on`` one block after the other."""
+    worker = Worker(thread=thread, threads=threads, team=pointer_at(plan[TEAM], plan))
+    buffers, sizes, plan, parameters = unpack_arguments(addresses, sizes, plan, parameters, like)
+    order, generator = pointer_at(plan.order_address, worker.team), pointer_at(plan.generator, worker.team)
+    notes = pointer(losses)
+    phase = Phase(number=ZERO, tasks=ZERO, total=ZERO, waits=ZERO)
+    none = Batch(number=ZERO, epoch=ZERO, size=ZERO)
+    last, first_epoch = none, begin // plan.n_samples
+    while begin < end and not thread_team.ended(worker.team, threads, phase.number):
+        block = block_at(begin, plan.resident != 0 and begin // plan.n_samples > first_epoch, plan)
+        if block.position == 0 and plan.generator != 0:
+            phase = begin_phase(phase, ONE)
+            for _ in tasks_of(phase, worker):
+                shuffle(order, plan.n_samples, generator)
+            phase = end_phase(phase, worker)
+        phase = train_on(phase, block, last, worker, notes, order, buffers, sizes, plan, parameters)
+        last, begin = block.batch if block.complete else none, begin + block.size
+    phase = begin_phase(phase, ONE)
+    for _ in tasks_of(phase, worker):
+        note_batch(last, notes, buffers, plan, parameters)
+        notes[REACHED] = begin
 
 
 @serial_and_parallel
-def train(begin, end, batch, n, step, losses, threads, addresses, sizes, plan, settings, like):
-    """Train on the places begin..end of epochs of n places each, in batches; ``step`` updates were done before.
+def train(begin, end, threads, losses, addresses, sizes, plan, parameters, like):
+    """Train on the positions begin..end of a call, counted over its epochs, with so many threads.
 
-    Add to ``losses[e, 0]`` the loss of each batch of epoch e that was completed, times its size, and to
-    ``losses[e, 1]`` the size of each batch that has no weight, which is left out. The last row tells the place that was
-    reached and how many batches of the run were left out so far: what a call has done is in memory before Python can
-    be interrupted. The order is shuffled at the begin of each epoch if the plan has a generator. Each phase is divided
-    among ``threads`` threads; the call ends at the border of a batch before ``end`` if they wait too much for each
-    other.
+    Add to ``losses`` (1 + epochs, 2) what is noted above; what a call has done is in memory before Python can be
+    interrupted. The order is shuffled at the beginning of each epoch if there is a generator. If threads wait too much
+    for each other, the call ends before ``end``, after a batch. ``like`` is an array of the dtype of the network.
     """
-    thread_team.begin(pointer_at(plan[TEAM], sizes), threads, max(threads, plan[SHARDS]))
+    thread_team.begin(pointer_at(plan[TEAM], plan), threads, max(threads, plan[SHARDS]))
     for thread in prange(threads):
-        work(thread, threads, begin, end, batch, n, step, losses, addresses, sizes, plan, settings, like)
+        work(train_block, thread, threads, begin, end, losses, addresses, sizes, plan, parameters, like)
 
 
 train_serial, train_parallel = train

@@ -22,31 +22,33 @@ from ..simd.vectors import REGISTER_BYTES, lane_count, load, store
 
 
 class Layout(NamedTuple):
-    """The sizes of a network and the places of its weights in theta, counted in numbers.
+    """The sizes of a network and the positions of its weights in theta, counted in numbers.
 
-    ``feature_rows`` and ``output_rows`` are the padded rows of W1 with b1 and of W2. Row f of W1 in panel j is at
-    ``f * w1_row + j * w1_stride``, row k of W2 at ``w2 + j * w2_stride + k * lanes``, b2 at ``b2``.
-
-    The first ``full_panels`` panels of W1 are multiplied as they are. If that leaves one, its registers are divided
-    into groups of lanes (``tail_panel``); its gradient takes ``tail_rows`` registers, for which ``reach`` numbers from
-    the beginning of a row of x are read.
+    Row f of W1 in panel j is at ``f * w1_row + j * w1_stride``, row k of W2 at ``w2 + j * w2_stride + k * lanes``.
     """
 
+    # the network
     features: int
     hidden: int
     outputs: int
-    feature_rows: int
-    output_rows: int
+
+    # its panels
+    feature_rows: int  # rows of W1 and b1 in a panel, padded
+    output_rows: int  # rows of W2 in a panel, padded
     panels: int
-    full_panels: int
-    tail_rows: int
-    reach: int
-    w1_row: int
-    w1_stride: int
-    w2: int
-    w2_stride: int
-    b2: int
-    size: int
+    full_panels: int  # the first panels, which are multiplied as they are; the one that may follow is the tail panel
+
+    # the tail panel, whose registers are divided
+    tail_rows: int  # registers that its gradient takes
+    reach: int  # numbers that may be read from the beginning of a row of x on
+
+    # positions in theta
+    w1_row: int  # from one row of W1 to the next
+    w1_stride: int  # from W1 of one panel to that of the next
+    w2: int  # of the first row of W2
+    w2_stride: int  # from W2 of one panel to that of the next
+    b2: int  # of the first intercept of the outputs
+    size: int  # all numbers of theta
 
 
 LAYOUT = len(Layout._fields)  # a compile-time length for the kernels' unpacking
@@ -61,40 +63,48 @@ def round_up(number, unit):
 @jitable
 def layout(features, hidden, outputs, lanes, by_feature):
     """Return the Layout of a network for a dtype with that many lanes; ``by_feature`` is that for sparse X."""
-    feature_rows = round_up(features + 1, UNIT)
-    output_rows = round_up(outputs, UNIT)
-    panels = -(-hidden // lanes)
-    rest = hidden % lanes
+    feature_rows, output_rows = round_up(features + 1, UNIT), round_up(outputs, UNIT)
+    panels, rest = -(-hidden // lanes), hidden % lanes
     full_panels, tail_rows = panels, 0
     if 0 < GROUPS * rest <= lanes <= features and not by_feature:  # with few features, a whole panel is as fast
         full_panels = panels - 1
         tail_rows = round_up(-(-features // GROUPS) + 1, PACKED_ROWS)
-    reach = max(feature_rows, tail_rows * GROUPS)
     if by_feature:
         w1_row, w1_stride = panels * lanes, lanes
         w2, w2_stride = (features + 1) * panels * lanes, output_rows * lanes
+        b2 = w2 + panels * w2_stride
     else:
         w1_row, w1_stride = lanes, (feature_rows + output_rows) * lanes
         w2, w2_stride = feature_rows * lanes, w1_stride
-    b2 = panels * (feature_rows + output_rows) * lanes
-    if by_feature:
-        b2 = w2 + panels * w2_stride
-    size = b2 + round_up(outputs, lanes)
+        b2 = panels * w1_stride
     return Layout(
-        features, hidden, outputs, feature_rows, output_rows,
-        panels, full_panels, tail_rows, reach, w1_row, w1_stride, w2, w2_stride, b2, size,
-    )  # fmt: skip
+        features=features,
+        hidden=hidden,
+        outputs=outputs,
+        feature_rows=feature_rows,
+        output_rows=output_rows,
+        panels=panels,
+        full_panels=full_panels,
+        tail_rows=tail_rows,
+        reach=max(feature_rows, tail_rows * GROUPS),
+        w1_row=w1_row,
+        w1_stride=w1_stride,
+        w2=w2,
+        w2_stride=w2_stride,
+        b2=b2,
+        size=b2 + round_up(outputs, lanes),
+    )
 
 
 @routine
-def spread(row, first, hidden, theta, place, gap):
-    """Copy the numbers of all hidden units from row[first:] to theta[place:], those of each panel ``gap`` further.
+def spread(row, first, hidden, theta, position, stride):
+    """Copy the numbers of all hidden units from row[first:] to theta[position:], of each panel a ``stride`` further.
 
     IN row; OUT theta.
     """
     lanes = lane_count(theta)
     for h in range(0, hidden, lanes):
-        target = place + h // lanes * gap
+        target = position + h // lanes * stride
         if h + lanes <= hidden:
             store(theta, target, load(row, first + h))
         else:
@@ -129,12 +139,11 @@ def views(theta, sizes):
     """Return W1 above b1 (features + 1, panels, lanes), W2 (outputs, panels, lanes) and b2 (outputs,) within theta."""
     number = theta.itemsize
     lanes = REGISTER_BYTES // number
-    strides = [
-        (number * row, number * gap, number) for row, gap in ((sizes.w1_row, sizes.w1_stride), (lanes, sizes.w2_stride))
-    ]
-    first = np.ndarray((sizes.features + 1, sizes.panels, lanes), theta.dtype, theta, 0, strides[0])
-    second = np.ndarray((sizes.outputs, sizes.panels, lanes), theta.dtype, theta, number * sizes.w2, strides[1])
-    return first, second, theta[sizes.b2 : sizes.b2 + sizes.outputs]
+    w1_strides = number * sizes.w1_row, number * sizes.w1_stride, number
+    w2_strides = number * lanes, number * sizes.w2_stride, number
+    w1 = np.ndarray((sizes.features + 1, sizes.panels, lanes), theta.dtype, theta, 0, w1_strides)
+    w2 = np.ndarray((sizes.outputs, sizes.panels, lanes), theta.dtype, theta, number * sizes.w2, w2_strides)
+    return w1, w2, theta[sizes.b2 : sizes.b2 + sizes.outputs]
 
 
 def pack(w1, b1, w2, b2, theta, sizes):
@@ -144,20 +153,20 @@ def pack(w1, b1, w2, b2, theta, sizes):
     take longer to come here than to be predicted.
     OUT theta.
     """
-    first, second, outputs = views(theta, sizes)
-    units = np.zeros((sizes.features + 1, sizes.panels * first.shape[2]), theta.dtype)
+    hidden_rows, output_rows, intercepts = views(theta, sizes)
+    units = np.zeros((sizes.features + 1, sizes.panels * hidden_rows.shape[2]), theta.dtype)
     units[:-1, : sizes.hidden] = w1
     units[-1, : sizes.hidden] = b1
-    first[...] = units.reshape(first.shape)
-    units = np.zeros((sizes.outputs, sizes.panels * first.shape[2]), theta.dtype)
+    hidden_rows[...] = units.reshape(hidden_rows.shape)
+    units = np.zeros((sizes.outputs, sizes.panels * hidden_rows.shape[2]), theta.dtype)
     units[:, : sizes.hidden] = w2.T
-    second[...] = units.reshape(second.shape)
-    outputs[...] = b2
+    output_rows[...] = units.reshape(output_rows.shape)
+    intercepts[...] = b2
 
 
 def unpack(theta, sizes):
     """Return coefs and intercepts as new arrays."""
-    first, second, b2 = views(theta, sizes)
-    rows = first.reshape(sizes.features + 1, -1)[:, : sizes.hidden]
-    columns = second.reshape(sizes.outputs, -1)[:, : sizes.hidden]
+    hidden_rows, output_rows, b2 = views(theta, sizes)
+    rows = hidden_rows.reshape(sizes.features + 1, -1)[:, : sizes.hidden]
+    columns = output_rows.reshape(sizes.outputs, -1)[:, : sizes.hidden]
     return [rows[:-1].copy(), columns.T.copy()], [rows[-1].copy(), b2.copy()]

@@ -1,28 +1,29 @@
 """The network as data: its weights in panels, and the buffers with which a solver trains it."""
 
+from contextlib import nullcontext
 from time import perf_counter
 
 import numpy as np
 
 from ..jit.threads import threads
 from ..kernels.memory import Memory, zeros
-from ..kernels.structs import GENERATOR, ORDER, Buffers, Plan, Settings
-from ..kernels.train import train_parallel, train_serial
+from ..kernels.optimizers import optimizer_of
+from ..kernels.structs import POSITIONS, Buffers, RunSpec, StepParameters, flat
+from ..kernels.train import LEFT_OUT, REACHED, train_parallel, train_serial
 from ..kernels.train_sparse import train_sparse_parallel, train_sparse_serial
 from ..kernels.weight_layout import layout, pack, unpack
 from ..simd.vectors import REGISTER_BYTES
 from .buffers import dense_workspace, sparse_workspace
 from .thread_scheduler import ThreadScheduler
 
-# the places of what changes from epoch to epoch
-_SEEN, _ORDERED = (Plan._fields.index(name) for name in ("seen", "ordered"))
-_RATE = Settings._fields.index("rate")
-
 UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
 
-# The copies that this process has compiled or loaded, by dtype, whether X is sparse, and whether they are parallel.
+_RATE = StepParameters._fields.index("rate")  # what changes from epoch to epoch
+
+# The kernels that this process has compiled or loaded, by dtype, whether X is sparse, and whether they are parallel.
 _ready: set = set()
 
+# by whether X is sparse, and whether threads are used
 _TRAIN = {
     (False, False): train_serial,
     (False, True): train_parallel,
@@ -32,33 +33,39 @@ _TRAIN = {
 
 
 class Network:
-    """A network in training: weights, a solver's moments, and the examples that it learns from.
+    """A network in training: weights, an optimizer's moments, and the examples that it learns from.
 
     Parameters
     ----------
     coefs, intercepts : lists of two arrays
         W1 (n_features, n_hidden) and W2 (n_hidden, n_outputs), b1 and b2, of one dtype.
-    activation, output, solver : int
+    activation, output, optimizer : int
         Codes of the kernels' variants.
-    settings : Settings
-        The numbers of the fit; ``rate`` is replaced in each epoch.
+    parameters : StepParameters
+        The numbers of a step; ``rate`` is replaced in each epoch.
     key : int
         The key of dropout's random numbers.
     sparse : bool
         Whether X will be sparse.
     """
 
-    def __init__(self, coefs, intercepts, activation, output, solver, settings, key=1, sparse=False):
+    def __init__(self, coefs, intercepts, activation, output, optimizer, parameters, key=1, sparse=False):
         (n_features, n_hidden), n_outputs = coefs[0].shape, coefs[1].shape[1]
         self.dtype = coefs[0].dtype
         self.lanes = REGISTER_BYTES // self.dtype.itemsize
         self.sparse = sparse
         self.sizes = layout(n_features, n_hidden, n_outputs, self.lanes, sparse)
-        self.codes = activation, output, solver
-        self.settings = settings
-        self.key = key
-        self.theta, self.moment1, self.moment2 = (zeros(self.sizes.size, self.dtype) for _ in range(3))
-        self._sizes = np.array(self.sizes)
+        self.optimizer = optimizer_of(optimizer)
+        self._variant = {
+            "activation": activation,
+            "output": output,
+            "optimizer": optimizer,
+            "corrects_rate": self.optimizer.corrects_rate,
+            "key": key,
+        }
+        self.theta = zeros(self.sizes.size, self.dtype)
+        self._moments = [zeros(self.sizes.size, self.dtype) for _ in range(self.optimizer.moments)]
+        self._sizes, self._parameters = flat(self.sizes), flat(parameters)
         self.set_weights(coefs, intercepts)
 
     def set_weights(self, coefs, intercepts):
@@ -70,22 +77,23 @@ class Network:
         return unpack(self.theta, self.sizes)
 
     def moments(self):
-        """Return the solver's two moments, each as coefs and intercepts."""
-        return unpack(self.moment1, self.sizes), unpack(self.moment2, self.sizes)
+        """Return the optimizer's two moments, each as coefs and intercepts; 0 if it has none."""
+        missing = [np.zeros_like(self.theta)] * (2 - len(self._moments))
+        return tuple(unpack(moment, self.sizes) for moment in (*self._moments, *missing))
 
     def set_moments(self, moments):
         """Continue with the moments of an earlier training."""
-        for (coefs, intercepts), panels in zip(moments, (self.moment1, self.moment2), strict=True):
+        for (coefs, intercepts), panels in zip(moments, self._moments, strict=False):
             self._pack(coefs, intercepts, panels)
 
     def loss_and_gradient(self, coefs, intercepts):
         """Return the loss of all examples at given weights, and its gradient as coefs and intercepts.
 
-        The solver must be GRADIENT and the batch full.
+        The optimizer must be GRADIENT and the batch full.
         """
         self.set_weights(coefs, intercepts)
         loss = self.train_epoch(None, 0.0, 0)
-        return loss, unpack(self.moment1, self.sizes)
+        return loss, unpack(self._moments[0], self.sizes)
 
     def _pack(self, coefs, intercepts, panels):
         w1, b1, w2, b2 = matrices(coefs, intercepts, self.dtype, self.sizes[:3])
@@ -124,29 +132,27 @@ class Network:
         weighted = sample_weight is not None
         self._buffers = Buffers(
             theta=self.theta,
-            moment1=self.moment1,
-            moment2=self.moment2,
+            moment1=self._moments[0],
+            moment2=self._moments[1] if len(self._moments) > 1 else zeros(0, self.dtype),
             targets=np.array(targets, self.dtype, order="C"),
             sample_weight=np.array(sample_weight if weighted else [], self.dtype, order="C"),
             **self._workspace.buffers,
         )
         self._addresses = np.array([memory.address(array) for array in self._buffers])
-        activation, output, solver = self.codes
-        plan = Plan(
-            activation=activation,
-            output=output,
-            solver=solver,
+        spec = RunSpec(
+            **self._variant,
+            n_samples=self.n_samples,
+            batch_size=batch_size,
             targets=targets.shape[1],
             weighted=weighted,
             ordered=False,
             order_address=0,
             generator=0,
+            updates=0,
             seen=0,
-            key=self.key,
-            **self._workspace.plan,
+            **self._workspace.spec,
         )
-        self._plan, self._constants = np.array(plan), np.array(self.settings, dtype=np.float64)
-        self.block = plan.block
+        self._spec, self.block = flat(spec), spec.block
         operations = 6 * s.hidden * ((X.nnz // max(1, X.shape[0]) if self.sparse else s.features) + s.outputs)
         per_step = min(batch_size, self.block)
         if self.sparse:
@@ -154,7 +160,7 @@ class Network:
         self.scheduler = ThreadScheduler(
             operations,
             per_step,
-            self._workspace.parts > 1,
+            self._workspace.workers > 1,
             (self.dtype, self.sparse),
         )
 
@@ -192,72 +198,75 @@ class Network:
         losses : list of float
             For each epoch that was done, the mean over examples of their batches' losses.
         """
-        plan, settings, n = self._plan, self._constants, self.n_samples
-        plan[_SEEN] = seen
-        plan[_ORDERED] = order is not None and not self.as_they_come
-        memory = Memory()
-        plan[ORDER] = 0 if order is None else memory.address(order)
-        plan[GENERATOR] = 0 if generator is None else memory.address(generator)
-        settings[_RATE] = rate
-        parallel, places = self.scheduler.next_call(most * n)
-        epochs = max(1, places // n)
-        self._step, self._losses = step, np.zeros((epochs + 1, 2))  # the last row is for what was reached
+        n, memory = self.n_samples, Memory()
+        self._set(
+            updates=step,
+            seen=seen,
+            ordered=order is not None and not self.as_they_come,
+            order_address=0 if order is None else memory.address(order),
+            generator=0 if generator is None else memory.address(generator),
+        )
+        self._parameters[_RATE] = rate
+        parallel, positions = self.scheduler.next_call(most * n)
+        epochs = max(1, positions // n)
+        self._step, self._losses = step, np.zeros((1 + epochs, 2))
         begin, end = 0, epochs * n
         while True:
-            seconds = self._call(parallel, begin, self._border(begin, places, end), step)
-            reached = int(self._losses[-1, 0])
+            seconds = self._call(parallel, begin, self._border(begin, positions, end))
+            reached = int(self._losses[0, REACHED])
             self.scheduler.record(parallel, reached - begin, seconds)
             begin = reached
             if begin == end:
                 return self.losses_so_far()
-            parallel, places = self.scheduler.next_call(end - begin)
+            parallel, positions = self.scheduler.next_call(end - begin)
+
+    def _set(self, **fields):
+        """Change fields of the RunSpec."""
+        for name, value in fields.items():
+            self._spec[POSITIONS[name]] = value
 
     def losses_so_far(self):
         """Return the losses of the complete epochs of the last call of ``train_epochs``, which may be interrupted."""
-        epochs = int(self._losses[-1, 0]) // self.n_samples
-        sums, left_out = self._losses[:epochs].T
+        epochs = int(self._losses[0, REACHED]) // self.n_samples
+        sums, left_out = self._losses[1 : 1 + epochs].T
         return (sums / (self.n_samples - left_out)).tolist()
 
     @property
     def updates(self):
         """The number of updates after the last call of ``train_epochs``, which may be interrupted."""
-        reached, skipped = self._losses[-1]
-        epochs, place = divmod(int(reached), self.n_samples)
-        return self._step + epochs * -(-self.n_samples // self.batch_size) + place // self.batch_size - int(skipped)
+        reached, left_out = int(self._losses[0, REACHED]), int(self._losses[0, LEFT_OUT])
+        epochs, position = divmod(reached, self.n_samples)
+        return self._step + epochs * -(-self.n_samples // self.batch_size) + position // self.batch_size - left_out
 
     def forget_losses(self):
         """Let ``losses_so_far`` begin anew."""
         self._step, self._losses = self.updates, np.zeros((1, 2))
 
-    def _call(self, parallel, *run):
+    def _call(self, parallel, begin, end):
         """Make one kernel call, with threads if they are asked for and allowed; return the seconds that it took."""
-        if not parallel:
-            return self._call_copy(False, 1, *run)
-        with threads(self._workspace.parts) as allowed:
-            return self._call_copy(allowed, self._workspace.parts if allowed else 1, *run)
+        with threads(self._workspace.workers) if parallel else nullcontext(False) as allowed:
+            train, key = _TRAIN[self.sparse, allowed], (self.dtype, self.sparse, allowed)
+            workers = self._workspace.workers if allowed else 1
+            told = workers, self._losses, self._addresses, self._sizes, self._spec, self._parameters, self.theta
+            if key not in _ready:
+                train(begin, begin, *told)  # compiles, or loads from the cache
+                _ready.add(key)
+            start = perf_counter()
+            train(begin, end, *told)
+            return perf_counter() - start
 
-    def _call_copy(self, parallel, parts, begin, end, step):
-        train = _TRAIN[self.sparse, parallel]
-        run = self.batch_size, self.n_samples, step, self._losses, parts
-        packed = self._addresses, self._sizes, self._plan, self._constants, self.theta
-        if (self.dtype, self.sparse, parallel) not in _ready:
-            train(begin, begin, *run, *packed)  # compiles, or loads from the cache
-            _ready.add((self.dtype, self.sparse, parallel))
-        start = perf_counter()
-        train(begin, end, *run, *packed)
-        return perf_counter() - start
-
-    def _border(self, begin, places, end):
-        """Return the border of a block that ends a call of about so many places from ``begin`` on."""
-        if begin + places >= end:
+    def _border(self, begin, positions, end):
+        """Return the border of a block that ends a call of about so many positions from ``begin`` on."""
+        if begin + positions >= end:
             return end
-        epoch, place = begin - begin % self.n_samples, begin % self.n_samples
-        start = place // self.batch_size * self.batch_size
+        epoch, position = begin - begin % self.n_samples, begin % self.n_samples
+        start = position // self.batch_size * self.batch_size
         stop = min(start + self.batch_size, self.n_samples)
-        if place + places >= stop:  # whole batches
-            return epoch + min(self.n_samples, max(stop, (place + places) // self.batch_size * self.batch_size))
-        blocks = max(1, places // self.block)
-        return epoch + min(stop, place + blocks * self.block)
+        if position + positions >= stop:  # whole batches
+            last = (position + positions) // self.batch_size * self.batch_size
+            return epoch + min(self.n_samples, max(stop, last))
+        blocks = max(1, positions // self.block)
+        return epoch + min(stop, position + blocks * self.block)
 
 
 def matrices(coefs, intercepts, dtype, sizes=None):
