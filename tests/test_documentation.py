@@ -13,8 +13,8 @@ import sklearn
 import shallownet
 import shallownet.datasets
 from shallownet import ShallowNetClassifier
+from shallownet.estimators.fitted_attributes import FITTED
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
-from shallownet.training.fit import FITTED
 
 PUBLIC = [ShallowNetClassifier, LossCurveDisplay, HiddenWeightsDisplay]
 MODULES = [
@@ -84,7 +84,8 @@ def test_every_reference_is_cited_and_listed():
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
 def test_every_public_method_describes_its_parameters_and_result(public):
-    methods = {name: method for name, method in vars(public).items() if name[0] != "_"}
+    own = [vars(base) for base in public.__mro__ if base.__module__.startswith("shallownet")]
+    methods = {name: method for attributes in own for name, method in attributes.items() if name[0] != "_"}
     assert methods
     for name in methods:
         method = getattr(public, name)

@@ -154,11 +154,10 @@ def test_a_failed_fit_tears_down():
 
 
 def test_attributes_are_collected_only_for_callbacks_that_ask(monkeypatch):
-    import shallownet.training.fit
+    from shallownet.estimators import base
 
-    calls = []
-    attributes = shallownet.training.fit.Fit.attributes
-    monkeypatch.setattr(shallownet.training.fit.Fit, "attributes", lambda fit: calls.append(fit) or attributes(fit))
+    calls, collect = [], base.fitted_attributes
+    monkeypatch.setattr(base, "fitted_attributes", lambda *known: calls.append(known) or collect(*known))
     counts = []
     for callbacks in ([], [Forgetful()], [Diary()]):
         calls.clear()

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from shallownet import ShallowNetClassifier
-from shallownet.training.targets import same_classes, targets_of
+from shallownet.estimators.targets import Labels, same_classes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -181,11 +181,12 @@ NUMBERS = {
 @pytest.mark.parametrize(("classes", "labels", "known"), NUMBERS.values(), ids=NUMBERS.keys())
 def test_no_label_is_taken_for_another(classes, labels, known):
     known = np.array(known)
-    targets = targets_of(labels[known], classes, "single")[:, 0]
+    encoder = Labels(classes=classes, kind="single")
+    targets = encoder.encode(labels[known])[:, 0]
     assert classes[targets].tolist() == labels[known].tolist()
     for label in labels[~known]:
         with pytest.raises(ValueError, match="`y` has classes not in"):
-            targets_of(np.array([label], labels.dtype), classes, "single")
+            encoder.encode(np.array([label], labels.dtype))
     assert not same_classes(np.unique(labels), classes) or known.all()
 
 

@@ -2,6 +2,9 @@
 
 import itertools
 
+from shallownet import ShallowNetClassifier
+from shallownet.training.loop import Training
+
 
 class ScriptedNetwork:
     """Gives the losses it is told, and notes how it was called; an exception among them is raised."""
@@ -45,3 +48,19 @@ class ScriptedNetwork:
 
     def weights(self):
         return [], []
+
+
+def training(
+    network, learning_rate, order, history, validation=None, incremental=False, after_epoch=None, **parameters
+):
+    """Return a Training with the classifier's parameters."""
+    return Training(
+        network=network,
+        hyperparameters=ShallowNetClassifier(**parameters)._hyperparameters(incremental),
+        learning_rate=learning_rate,
+        order=order,
+        history=history,
+        validation=validation,
+        incremental=incremental,
+        after_epoch=after_epoch,
+    )

@@ -15,15 +15,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from scripted import ScriptedNetwork
+from scripted import ScriptedNetwork, training
 from sklearn.exceptions import ConvergenceWarning
 
 from shallownet import ShallowNetClassifier
-from shallownet.training import loop as _training
+from shallownet.training import history as _history
+from shallownet.training import loop as _loop
 from shallownet.training import sample_order as _order
-from shallownet.training.loop import History, LearningRate, Training
+from shallownet.training import schedule as _schedule
+from shallownet.training import validation_set as _validation_set
+from shallownet.training.history import History
 from shallownet.training.network import Network
 from shallownet.training.sample_order import Order
+from shallownet.training.schedule import LearningRate
 from shallownet.training.thread_scheduler import ThreadScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -205,12 +209,12 @@ def test_the_random_state_is_that_of_the_shuffles_that_were_made(monkeypatch):
 class ScriptedValidation:
     """Gives losses and scores that rise and fall."""
 
-    scorer = None
+    user_scorer = None
 
     def __init__(self):
         self.looks = 0
 
-    def look(self, coefs, intercepts):
+    def evaluate(self, coefs, intercepts):
         self.looks += 1
         return 1.0 / self.looks, float(self.looks % 3)
 
@@ -223,6 +227,10 @@ class WatchedNetwork(ScriptedNetwork):
         pass
 
 
+# of which each line is interrupted
+TRACED = {module.__file__ for module in (_loop, _order, _history, _schedule, _validation_set)}
+
+
 def interrupted_at(line, early_stopping, watched):
     """Train with an interrupt before the line-th line that training or its order runs; return the course or None."""
     left = line
@@ -231,11 +239,11 @@ def interrupted_at(line, early_stopping, watched):
     order = Order(network.n_samples, None, random_state)
     options = {"max_iter": 5, "tol": 0.0, "n_iter_no_change": 9, "early_stopping": early_stopping}
     validation = ScriptedValidation() if watched else None
-    training = Training(network, LearningRate("constant", 0.1, 0.5), order, History(), validation=validation, **options)
+    scripted = training(network, LearningRate("constant", 0.1, 0.5), order, History(), validation, **options)
 
     def trace(frame, event, argument):
         nonlocal left
-        if frame.f_code.co_filename not in (_training.__file__, _order.__file__):
+        if frame.f_code.co_filename not in TRACED:
             return None
         if event == "line":
             left -= 1
@@ -246,14 +254,14 @@ def interrupted_at(line, early_stopping, watched):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        training.run()
+        scripted.run()
     except KeyboardInterrupt:
         return None  # before training began or after it had ended
     finally:
         sys.settrace(before)
         # this network shuffles nothing
         assert random_state.randint(2**31) == np.random.RandomState(0).randint(2**31)
-    return training.history if left <= 0 else "not reached"
+    return scripted.history if left <= 0 else "not reached"
 
 
 @pytest.mark.skipif(

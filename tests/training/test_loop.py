@@ -1,18 +1,19 @@
-"""The course of a fit, on a network whose losses the test decides."""
+"""The loop of a fit, on a network whose losses the test decides."""
 
 import contextlib
-import warnings
 
 import numpy as np
 import pytest
-from scripted import ScriptedNetwork
+from scripted import ScriptedNetwork, training
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import shuffle
 
 from shallownet import ShallowNetClassifier
 from shallownet.training import sample_order as _order
-from shallownet.training.loop import History, LearningRate, Training
+from shallownet.training.history import History
 from shallownet.training.sample_order import Order
+from shallownet.training.schedule import LearningRate
+from shallownet.training.validation_set import ValidationSet
 
 
 @pytest.fixture
@@ -25,8 +26,13 @@ def run(network, rate=None, shuffled=False, **options):
     rate = rate or LearningRate("constant", 0.1, 0.5)
     order = Order(network.n_samples, None, np.random.RandomState(0) if shuffled else None)
     history = History()
-    Training(network, rate, order, history, **{**defaults, **options}).run()
+    training(network, rate, order, history, **{**defaults, **options}).run()
     return history
+
+
+def said(history):
+    """Return the messages of a history's warnings, in their categories."""
+    return {(message.partition(".")[0], category) for message, category in history.warnings}
 
 
 def test_stops_when_the_loss_no_longer_improves():
@@ -40,14 +46,18 @@ def test_stops_when_the_loss_no_longer_improves():
 
 
 def test_warns_at_the_last_epoch():
-    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(4\) reached"):
-        history = run(ScriptedNetwork([4.0, 3.0, 2.0, 1.0]), max_iter=4)
+    history = run(ScriptedNetwork([4.0, 3.0, 2.0, 1.0]), max_iter=4)
+    (message, category), *others = history.warnings
+    assert "Maximum iterations (4) reached" in message
+    assert category is ConvergenceWarning
+    assert not others
     assert history.n_iter == 4
 
 
 def test_never_stops_at_infinite_patience():
-    with pytest.warns(ConvergenceWarning):
-        assert run(ScriptedNetwork([1.0] * 40), max_iter=40, n_iter_no_change=np.inf).n_iter == 40
+    history = run(ScriptedNetwork([1.0] * 40), max_iter=40, n_iter_no_change=np.inf)
+    assert history.n_iter == 40
+    assert [category for _, category in history.warnings] == [ConvergenceWarning]
 
 
 def test_steps_are_counted():
@@ -93,9 +103,7 @@ def test_epochs_ahead(options, most):
     network = ScriptedNetwork([1.0] * 50)
     if "after_epoch" in options:
         options = {"after_epoch": lambda: True}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        run(network, **options)
+    run(network, **options)
     assert network.most[0] == most
 
 
@@ -118,13 +126,12 @@ def drawing(network, **options):
     order = Order(network.n_samples, None, random_state)
     options = {"max_iter": 10**6, "tol": 1e-4, "n_iter_no_change": 3, **options}
     with contextlib.suppress(ZeroDivisionError):
-        Training(network, LearningRate("constant", 0.1, 0.5), order, History(), **options).run()
+        training(network, LearningRate("constant", 0.1, 0.5), order, History(), **options).run()
     assert order.generator is None
     return random_state.randint(2**31)
 
 
 @pytest.mark.parametrize("end", [0.5, KeyboardInterrupt(), KeyboardInterrupt, ZeroDivisionError()], ids=repr)
-@pytest.mark.filterwarnings("ignore:Training interrupted by user")
 def test_generator_is_lent_for_several_epochs_and_given_back(end):
     network = ScriptedNetwork([end, *[0.5] * 12], at_once=3)
     assert drawing(network) == np.random.RandomState(0).randint(2**31)  # this network shuffles nothing
@@ -132,13 +139,13 @@ def test_generator_is_lent_for_several_epochs_and_given_back(end):
     assert all(network.lent)
 
 
-class Scored:
-    """A validation set with a scorer."""
+class Scored(ValidationSet):
+    """A validation set without examples."""
 
-    def __init__(self, scorer):
-        self.scorer = scorer
+    def __init__(self, scoring):
+        super().__init__(None, n_classes=1, predict=None, scoring=scoring)
 
-    def look(self, coefs, intercepts):
+    def evaluate(self, coefs, intercepts):
         return 1.0, 1.0
 
 
@@ -146,7 +153,7 @@ class Scored:
     ("options", "lends"),
     [
         ({"after_epoch": lambda: False}, False),
-        ({"validation": Scored(lambda coefs, intercepts: 1.0)}, False),
+        ({"validation": Scored(lambda examples: lambda coefs, intercepts: 1.0)}, False),
         ({"validation": Scored("loss")}, True),
         ({"validation": Scored(None)}, True),
         ({"incremental": True}, False),  # one epoch, of a few rows
@@ -183,24 +190,27 @@ def test_weights_that_are_not_finite_are_an_error_that_names_the_epoch(losses, e
         run(ScriptedNetwork(losses, is_finite=False))
 
 
+INTERRUPTED = "Training interrupted by user"
+
+
 def test_interrupt_keeps_the_epochs_before_it():
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        history = run(ScriptedNetwork([3.0, 2.0, KeyboardInterrupt()]))
+    history = run(ScriptedNetwork([3.0, 2.0, KeyboardInterrupt()]))
+    assert said(history) == {(INTERRUPTED, UserWarning)}
     assert history.loss_curve == [3.0, 2.0]
     assert history.t == 20
 
 
 def test_interrupt_keeps_the_epochs_of_an_interrupted_call():
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        history = run(ScriptedNetwork([3.0, 2.0, 1.0, 0.9, 0.8, KeyboardInterrupt, 0.5], at_once=100))
+    history = run(ScriptedNetwork([3.0, 2.0, 1.0, 0.9, 0.8, KeyboardInterrupt, 0.5], at_once=100))
+    assert said(history) == {(INTERRUPTED, UserWarning)}
     assert history.loss_curve == [3.0, 2.0, 1.0, 0.9, 0.8, 0.5]
     assert history.n_iter == 6
     assert history.t == 60
 
 
 def test_interrupt_in_the_first_epoch():
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        history = run(ScriptedNetwork([KeyboardInterrupt()]))
+    history = run(ScriptedNetwork([KeyboardInterrupt()]))
+    assert said(history) == {(INTERRUPTED, UserWarning)}
     assert history.n_iter == 0
     assert np.isnan(history.loss)
 

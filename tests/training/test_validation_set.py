@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from shallownet import ShallowNetClassifier
-from shallownet.training.validation_set import warn_of_ranges
+from shallownet.estimators.input_checks import warn_of_ranges
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

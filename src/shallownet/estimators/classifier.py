@@ -1,30 +1,16 @@
-"""The scikit-learn face of the network."""
+"""The classifier: its public methods, and how it gets from labels to targets and from probabilities back to labels."""
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import column_or_1d
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.callback import with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
-from ..jit.cache import announced
-from ..kernels.activations import ACTIVATIONS
-from ..kernels.losses import OUTPUTS
-from ..training.fit import FITTED, Fit
-from ..training.inference import dtype_of, hidden_activations, predict_proba
-from ..training.sparse_checks import check_sparse
-from ..training.targets import SINGLE, classes_of, exact, labels_of, same_classes
-from ..training.validation_set import has_names, warn_of_names, warn_of_ranges
-from .callbacks import Hooks
-from .parameters import Parameters
-
-FEATURES = "n_features_in_", "feature_names_in_"  # which scikit-learn's check of X sets
-TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
+from .base import BaseShallowNet
+from .targets import SINGLE, Labels, classes_of, exact, same_classes
 
 
-class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
+class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     """A neural network with one hidden layer, trained on the CPU by compiled, parallel kernels.
 
     A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier` with one hidden layer: the same
@@ -360,7 +346,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
         ValueError
             As ``fit``, and if y has a class that is not among ``classes``, or early_stopping is set.
         """
-        return self._fit(X, y, sample_weight, (None, None, None), incremental=True, classes=classes)
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def _check_stochastic(self):
         if self.solver == "lbfgs":
@@ -369,141 +355,48 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             )
         return True
 
-    def _fit(self, X, y, sample_weight, held_out, incremental=False, classes=None):
-        watched = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
-        # What a fit reads and notes on its way belongs to it alone, whatever other threads do with the estimator
-        # meanwhile; but callbacks are to see the estimator itself.
-        model = self if watched else self._shallow_copy()
-        before = vars(self).copy()
-        try:
-            fit, first, data = model._prepared(X, y, sample_weight, held_out, incremental, classes)
-            hooks = None
-            if watched:
-                context = self._init_callback_context(max_subtasks=1 if incremental else self.max_iter)
-                hooks = Hooks(self, context, *data) if hasattr(self, "_skl_callbacks") else None
-            with announced(self.verbose):
-                attributes = fit.run(first, hooks and hooks.after_epoch)
-            attributes |= {name: vars(model)[name] for name in FEATURES if name in vars(model)}
-            # in one step, so that nothing that is raised here leaves half of it, and no other thread finds half of it
-            others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + FEATURES}
-            self.__dict__ = others | attributes
-            if hooks:
-                hooks.end(attributes)
-        except BaseException:
-            if watched:
-                self._rollback(before)
-            raise
-        return self
-
-    def _shallow_copy(self):
-        copied = object.__new__(type(self))
-        copied.__dict__ = vars(self).copy()
-        return copied
-
-    def _prepared(self, X, y, sample_weight, held_out, incremental, classes):
-        """Check everything; return the fit that is to be run, whether it begins anew, and the data for callbacks."""
-        self._n_hidden()  # raises before anything is done
-        self._check_combinations(incremental)
-        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = check_sparse(X), check_sparse(exact(y), "y")
-        if incremental:
-            classes = self._classes_of_first_call(y, classes)
-        X, y = _validated(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        classes, kind = self._classes_and_kind(y, first, incremental, classes)
-        held_out = self._checked_validation(held_out, X)
-        return Fit(self, X, y, sample_weight, classes, kind, held_out, incremental), first, (X, y, sample_weight)
-
-    def _rollback(self, before):
-        """Be what it was before, but for what the callbacks still need to end."""
-        for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
-            if name in vars(self):
-                before[name] = vars(self)[name]
-        self.__dict__ = before
-
-    def _check_combinations(self, incremental):
-        """Refuse parameters that have no meaning together."""
-        if incremental and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
+    def _targets(self, y, *, continues, incremental, classes=None):
+        """Return the encoder of the labels y: of its own classes, those of an earlier fit, or those of partial_fit."""
         if incremental and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which sees only a part of the samples."
                 " Compute the weights with sklearn.utils.compute_class_weight and pass them as a dict."
             )
-        if self.solver == "lbfgs" and self.dropout > 0:
-            raise ValueError(
-                f"dropout={self.dropout} must be 0 for solver='lbfgs', which needs the same loss in each evaluation."
-            )
+        named = self._classes_of_first_call(y, classes) if incremental else None
+        if named is not None:
+            found, kind = named, SINGLE
+        elif continues:
+            found, kind = self.classes_, self._label_kind
+            if not incremental:
+                self._check_same_classes(y)
+        else:
+            found, kind = classes_of(y)
+        return Labels(classes=found, kind=kind, class_weight=self.class_weight)
 
     def _classes_of_first_call(self, y, classes):
-        """Return the classes that partial_fit is to know, None where they are known already."""
+        """Return the classes that partial_fit is told, None where it knows them or y has labels of several kinds."""
         classes = exact(classes)
-        known = getattr(self, "classes_", None)
+        known = hasattr(self, "classes_")
         try:
             first = _check_partial_fit_first_call(self, classes)
         finally:
-            if known is None:
+            if not known:
                 self.__dict__.pop("classes_", None)  # set by the check; a fit that fails must not leave it
-        if not first:
-            return None
-        if type_of_target(y, input_name="y").startswith("multilabel"):
+        if not first or type_of_target(y, input_name="y").startswith("multilabel"):
             return None
         classes = unique_labels(classes)
         if not len(classes):
             raise ValueError("classes must name at least one class, got [].")
         return classes
 
-    def _classes_and_kind(self, y, first, incremental, classes):
-        if classes is not None:
-            return classes, SINGLE
-        if not first:
-            if self.warm_start and not incremental:
-                found = classes_of(y)[0]
-                if not same_classes(found, self.classes_):
-                    raise ValueError(
-                        "warm_start can only be used where `y` has the same classes as in the previous call to fit."
-                        f" Previously got {self.classes_}, `y` has {found}"
-                    )
-            return self.classes_, self._label_kind
-        return classes_of(y)
-
-    def _checked_validation(self, held_out, X_train):
-        """Return a checked validation set, or None if the user gave none."""
-        X, y, sample_weight = held_out
-        options = {"accept_sparse": ["csr", "csc"], "dtype": X_train.dtype}
-        if X is None and y is None:
-            if sample_weight is not None:
-                raise ValueError("sample_weight_val is provided, but X_val and y_val were not provided.")
-            return None
-        if X is None or y is None:
-            given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
-            raise ValueError(f"{given} is provided, but {missing} was not provided.")
-        named = has_names(X) and not hasattr(self, "feature_names_in_")
-        if named:
-            # through an estimator of no account to an array without names: scikit-learn would warn of those of "X"
-            X = _validated(BaseEstimator(), X, **options)
-        X, y = _validated(
-            self, check_sparse(X, "X_val"), check_sparse(exact(y), "y_val"), multi_output=True, reset=False, **options
-        )
-        check_consistent_length(X, y)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        if named:
-            warn_of_names()
-        else:
-            warn_of_ranges(X_train, X)
-        return X, y, sample_weight
+    def _check_same_classes(self, y):
+        """Raise ValueError if y has other classes than the fit before a warm start."""
+        found, _ = classes_of(y)
+        if not same_classes(found, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit."
+                f" Previously got {self.classes_}, `y` has {found}"
+            )
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -527,7 +420,7 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             If X is not valid, has another number of features than in the fit, or has values so large that a sum
             within the network is no number.
         """
-        return self._predict_proba(X, self._fitted())
+        return self._outputs(X, self._fitted())
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -573,105 +466,13 @@ class ShallowNetClassifier(CallbackSupportMixin, ClassifierMixin, Parameters):
             If X is not valid or has another number of features than in the fit.
         """
         fitted = self._fitted()
-        return labels_of(self._predict_proba(X, fitted), fitted["classes_"], fitted["_label_kind"])
-
-    def hidden_activations(self, X):
-        """Return the output of the hidden layer.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The examples.
-
-        Returns
-        -------
-        activations : ndarray of shape (n_samples, n_hidden)
-            g(X W1^T + b1), in the dtype of the fit.
-
-        Raises
-        ------
-        NotFittedError
-            If the classifier is not fitted.
-        ValueError
-            If X is not valid, has another number of features than in the fit, or has values so large that an
-            activation is not finite.
-        """
-        fitted = self._fitted()
-        activations = hidden_activations(
-            self._checked(X, fitted),
-            fitted["coefs_"],
-            fitted["intercepts_"],
-            ACTIVATIONS[fitted["_activation"]],
-            fitted["_activation_slope"],
-            fitted["n_jobs"],
-        )
-        if not get_config()["assume_finite"] and not (
-            np.isfinite(activations.min()) and np.isfinite(activations.max())
-        ):
-            raise ValueError(TOO_LARGE)
-        return activations
-
-    def _fitted(self):
-        """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""
-        fitted = vars(self)
-        if "coefs_" not in fitted:
-            check_is_fitted(self)
-        return fitted
-
-    def _predict_proba(self, X, fitted):
-        """Return the probabilities by a model of these attributes."""
-        plain = self._is_plain(X, fitted)
-        probabilities, finite = predict_proba(
-            X if plain else self._checked(X, fitted),
-            fitted["coefs_"],
-            fitted["intercepts_"],
-            ACTIVATIONS[fitted["_activation"]],
-            OUTPUTS[fitted["out_activation_"]],
-            fitted["_activation_slope"],
-            fitted["n_jobs"],
-        )
-        if not finite and not get_config()["assume_finite"]:
-            if plain:
-                self._checked(X, fitted)  # says so if X is not
-            raise ValueError(TOO_LARGE)
-        return probabilities
-
-    def _checked(self, X, fitted):
-        """Return X, checked as that of a model of these attributes."""
-        model = object.__new__(type(self))  # as a fit in another thread may already know of other features
-        model.__dict__.update(fitted)
-        model.n_features_in_ = len(fitted["coefs_"][0])
-        dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
-        return _validated(model, check_sparse(X), accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
-
-    def _is_plain(self, X, fitted):
-        """Return whether X is an array of real numbers and as many features as there were in the fit.
-
-        All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
-        scikit-learn's checks take longer than the prediction of a row.
-        """
-        return (
-            type(X) in (np.ndarray, np.memmap)
-            and "feature_names_in_" not in fitted
-            and X.ndim == 2
-            and len(X) > 0
-            and X.shape[1] == len(fitted["coefs_"][0])
-            and X.dtype.kind in "fiub"
-        )
+        labels = Labels(classes=fitted["classes_"], kind=fitted["_label_kind"])
+        return labels.decode(self._outputs(X, fitted))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
 
 
 ShallowNetClassifier.__module__ = "shallownet"  # the name by which models are saved: no file's place is part of it
-
-
-def _validated(estimator, *data, **options):
-    """Return the data as arrays; whole numbers beyond the floats are no other error than infinity."""
-    try:
-        return validate_data(estimator, *data, **options)
-    except OverflowError as error:
-        raise ValueError(f"Input contains a value too large for a float: {error}.") from error

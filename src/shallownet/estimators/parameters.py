@@ -1,19 +1,19 @@
-"""The parameters of the classifier: their names, what is allowed, and what they mean to the kernels."""
+"""The parameters of the classifier: their names, what is allowed, and the Hyperparameters that they resolve to."""
 
 import math
-import warnings
 from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions, validate_parameter_constraints
 
 from ..kernels.activations import ACTIVATIONS, LEAKY_RELU
-from ..kernels.optimizers import ADAM, GRADIENT, NESTEROV, SGD
-from ..kernels.structs import StepParameters
+from ..training.inference import thread_count
 from ..training.initialization import INITS
+from ..training.problem import Hyperparameters
 from .persistence import restored, stamped
 
 
@@ -176,44 +176,52 @@ class Parameters(BaseEstimator):
             raise ValueError(f"hidden_layer_sizes has more units than any array can hold, got {sizes}.")
         return int(sizes[0])
 
-    def _checked_batch_size(self, n_samples):
-        size = self.batch_size
-        if self.solver == "lbfgs" or size == "full":
-            return n_samples
-        if size == "auto":
-            return min(200, n_samples)
-        if not isinstance(size, Integral):
-            return max(1, int(size * n_samples))
-        if size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=7,
+    def _hyperparameters(self, incremental):
+        """Return the parameters as training needs them; nothing reads them from the estimator afterwards.
+
+        Raises
+        ------
+        ValueError
+            If parameters have no meaning together.
+        """
+        n_hidden = self._n_hidden()
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.solver == "lbfgs" and self.dropout > 0:
+            raise ValueError(
+                f"dropout={self.dropout} must be 0 for solver='lbfgs', which needs the same loss in each evaluation."
             )
-        return int(min(size, n_samples))
-
-    def _solver_code(self):
-        if self.solver == "sgd":
-            return NESTEROV if self.nesterovs_momentum else SGD
-        return ADAM if self.solver == "adam" else GRADIENT
-
-    def _slope(self):
-        return float(self.negative_slope) if ACTIVATIONS[self.activation] == LEAKY_RELU else 0.0
-
-    def _schedule(self):
-        """Return the schedule in force: those of MLPClassifier are for SGD only, as there."""
-        return self.learning_rate if self.solver == "sgd" or self.learning_rate == "cosine" else "constant"
-
-    def _settings(self, dtype):
-        return StepParameters(
-            slope=self._slope(),
+        # those of MLPClassifier are for SGD only, as there
+        has_schedule = self.solver == "sgd" or self.learning_rate == "cosine"
+        return Hyperparameters(
+            n_hidden=n_hidden,
+            activation=self.activation,
+            slope=float(self.negative_slope) if ACTIVATIONS[self.activation] == LEAKY_RELU else 0.0,
+            init=self.init,
             alpha=float(self.alpha),
-            rate=float(self.learning_rate_init),
-            decay_1=float(self.momentum if self.solver == "sgd" else self.beta_1),
-            decay_2=float(self.beta_2),
-            epsilon=float(self.epsilon),
-            clip=float(np.finfo(dtype).eps),
             dropout=float(self.dropout),
-            smoothing=float(self.label_smoothing),
+            label_smoothing=float(self.label_smoothing),
+            solver=self.solver,
+            batch_size=int(self.batch_size) if isinstance(self.batch_size, Integral) else self.batch_size,
+            learning_rate_init=float(self.learning_rate_init),
+            schedule=self.learning_rate if has_schedule else "constant",
+            power_t=float(self.power_t),
+            momentum=float(self.momentum),
+            nesterovs_momentum=bool(self.nesterovs_momentum),
+            beta_1=float(self.beta_1),
+            beta_2=float(self.beta_2),
+            epsilon=float(self.epsilon),
+            max_iter=int(self.max_iter),
+            max_fun=int(self.max_fun),
+            tol=float(self.tol),
+            n_iter_no_change=self.n_iter_no_change,
+            early_stopping=bool(self.early_stopping),
+            validation_fraction=self.validation_fraction,
+            shuffle=bool(self.shuffle),
+            random_state=check_random_state(self.random_state),
+            private_random_state=isinstance(self.random_state, Integral),
+            n_threads=thread_count(self.n_jobs),
+            verbose=bool(self.verbose),
         )
 
 

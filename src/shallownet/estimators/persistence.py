@@ -1,15 +1,14 @@
-"""What a saved model says of its attributes' layout, and how it is read again.
+"""Saving and loading: the layout of a model's attributes that a file states, and upgrades from older layouts.
 
-The layout is a number of its own: it grows when an attribute gets another name or meaning, however the package is
-numbered. A parameter of the constructor that a file does not know gets its default, which means what was done
-before there was the parameter.
+The layout has a number of its own, which grows when an attribute gets another name or meaning, independently of the
+package's version. A parameter that a file does not know gets its default: every default means what was done before
+there was the parameter.
 """
-
-import warnings
 
 from sklearn.exceptions import InconsistentVersionWarning
 
 from .._version import __version__
+from .user_warnings import warn_user
 
 LAYOUT = 1
 UPGRADES: dict = {}  # from a layout to the next: functions that change a state in place
@@ -41,11 +40,11 @@ def restored(state, defaults, name):
     state = {**defaults, **state}
     layout, version = state.pop(_LAYOUT, 1), state.pop(_VERSION, __version__)
     if layout > LAYOUT:
-        warnings.warn(
+        warn_user(
             InconsistentVersionWarning(
                 estimator_name=name, current_sklearn_version=__version__, original_sklearn_version=version
             ),
-            stacklevel=3,
+            InconsistentVersionWarning,
         )
     for older in range(layout, LAYOUT):
         UPGRADES[older](state)

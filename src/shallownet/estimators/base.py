@@ -1,0 +1,217 @@
+"""What the estimators have in common: a fit from the user's data to the fitted attributes, and forward propagation."""
+
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..jit.cache import announced
+from ..kernels.activations import ACTIVATIONS
+from ..kernels.losses import OUTPUTS
+from ..training.fit import train
+from ..training.history import History
+from ..training.inference import dtype_of, hidden_activations, predict_proba
+from ..training.problem import Examples, Problem
+from ..training.sparse_checks import check_sparse
+from .callbacks import Hooks
+from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, optimizer_attributes
+from .input_checks import FORMATS, check_arrays, check_examples, check_validation_set
+from .parameters import Parameters
+from .scoring import validation_scoring
+from .user_warnings import warn_user
+
+TOO_LARGE = "Input X contains values so large that the network's outputs are not finite. Preprocess X as for the fit."
+
+
+class BaseShallowNet(CallbackSupportMixin, Parameters):
+    """An estimator with one hidden layer.
+
+    What is learned is up to the class: its method ``_targets`` returns the encoder of y, such as ``Labels``.
+    """
+
+    def _fit(self, X, y, sample_weight, held_out: tuple = (None, None, None), *, incremental=False, **options):
+        """Check the data, train, and set the fitted attributes; an error leaves the estimator as it was.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As the user gave them, as the next.
+        held_out : tuple
+            X_val, y_val and sample_weight_val.
+        incremental : bool
+            Whether this is partial_fit.
+        **options : dict
+            Passed to ``_targets``.
+        """
+        has_callbacks = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
+        # A fit works with the parameters and attributes as they are now, whatever other threads do with the estimator
+        # meanwhile; but callbacks are to see the estimator itself.
+        model = self if has_callbacks else self._shallow_copy()
+        before = vars(self).copy()
+        try:
+            hyperparameters = model._hyperparameters(incremental)
+            continues = hasattr(model, "coefs_") and (model.warm_start or incremental)
+            X, y, sample_weight = check_examples(model, X, y, sample_weight, reset=not continues)
+            targets = model._targets(y, continues=continues, incremental=incremental, **options)
+            history, start = continued(model, hyperparameters, incremental) if continues else (History(), None)
+
+            def attributes(coefs, intercepts):
+                return fitted_attributes(targets, hyperparameters, history, coefs, intercepts)
+
+            problem = model._problem(X, y, sample_weight, held_out, targets, attributes)
+            hooks = None
+            if has_callbacks:
+                hooks = self._hooks((X, y, sample_weight), 1 if incremental else hyperparameters.max_iter)
+            with announced(hyperparameters.verbose):
+                state = train(
+                    problem,
+                    hyperparameters,
+                    history,
+                    start=start,
+                    incremental=incremental,
+                    after_epoch=hooks and (lambda weights: hooks.after_epoch(lambda: attributes(*weights()))),
+                )
+            for message, category in history.warnings:
+                warn_user(message, category)
+            fitted = attributes(state.coefs, state.intercepts) | optimizer_attributes(state, hyperparameters)
+            fitted |= {name: vars(model)[name] for name in OF_FEATURES if name in vars(model)}
+            # in one step, so that nothing that is raised here leaves half of it, and no other thread finds half of it
+            others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + OF_FEATURES}
+            self.__dict__ = others | fitted
+            if hooks:
+                hooks.end(fitted)
+        except BaseException:
+            if has_callbacks:
+                self._rollback(before)
+            raise
+        return self
+
+    def _shallow_copy(self):
+        """Return an estimator with the same attributes, for which no callback is called."""
+        copied = object.__new__(type(self))
+        copied.__dict__ = vars(self).copy()
+        return copied
+
+    def _problem(self, X, y, sample_weight, held_out, targets, attributes):
+        """Return the Problem that checked data pose, with a validation set that is yet to be checked."""
+        held_out = check_validation_set(self, X, *held_out)
+        encoded = targets.encode(y)
+        examples = Examples(
+            X=X.tocsr() if sparse.issparse(X) else X,
+            targets=encoded,
+            sample_weight=targets.weighted(sample_weight, encoded, X.dtype),
+            y=y,
+        )
+        if held_out is not None:
+            X_val, y_val, weights = held_out
+            held_out = Examples(X=X_val, targets=targets.encode(y_val), sample_weight=weights, y=y_val)
+        return Problem(
+            examples=examples,
+            held_out=held_out,
+            n_outputs=targets.n_outputs,
+            output=targets.output,
+            n_classes=targets.n_classes,
+            scoring=validation_scoring(self, targets, attributes),
+        )
+
+    def _hooks(self, data, max_iter):
+        """Begin the fit for the callbacks; return what calls those of this estimator, None if it has none itself."""
+        context = self._init_callback_context(max_subtasks=max_iter)
+        return Hooks(self, context, *data) if hasattr(self, "_skl_callbacks") else None
+
+    def _rollback(self, before):
+        """Restore all attributes, but for those with which callbacks are ended."""
+        for name in ("_callback_fit_ctx", "_skl_callbacks_to_teardown"):
+            if name in vars(self):
+                before[name] = vars(self)[name]
+        self.__dict__ = before
+
+    def hidden_activations(self, X):
+        """Return the output of the hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The examples.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_hidden)
+            g(X W1^T + b1), in the dtype of the fit.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If X is not valid, has another number of features than in the fit, or has values so large that an
+            activation is not finite.
+        """
+        fitted = self._fitted()
+        activations = hidden_activations(
+            self._check_features(X, fitted),
+            fitted["coefs_"],
+            fitted["intercepts_"],
+            ACTIVATIONS[fitted["_activation"]],
+            fitted["_activation_slope"],
+            fitted["n_jobs"],
+        )
+        if not get_config()["assume_finite"] and not (
+            np.isfinite(activations.min()) and np.isfinite(activations.max())
+        ):
+            raise ValueError(TOO_LARGE)
+        return activations
+
+    def _fitted(self):
+        """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""
+        fitted = vars(self)
+        if "coefs_" not in fitted:
+            check_is_fitted(self)
+        return fitted
+
+    def _outputs(self, X, fitted):
+        """Return the outputs of a network of these attributes, (n, n_outputs), or (n, 2) of one logistic output."""
+        plain = self._is_plain(X, fitted)
+        probabilities, finite = predict_proba(
+            X if plain else self._check_features(X, fitted),
+            fitted["coefs_"],
+            fitted["intercepts_"],
+            ACTIVATIONS[fitted["_activation"]],
+            OUTPUTS[fitted["out_activation_"]],
+            fitted["_activation_slope"],
+            fitted["n_jobs"],
+        )
+        if not finite and not get_config()["assume_finite"]:
+            if plain:
+                self._check_features(X, fitted)  # says so if X is not
+            raise ValueError(TOO_LARGE)
+        return probabilities
+
+    def _check_features(self, X, fitted):
+        """Return X, checked as that of a model of these attributes."""
+        model = object.__new__(type(self))  # as a fit in another thread may already know of other features
+        model.__dict__.update(fitted)
+        model.n_features_in_ = len(fitted["coefs_"][0])
+        dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
+        return check_arrays(model, check_sparse(X), accept_sparse=FORMATS, dtype=dtype, reset=False)
+
+    def _is_plain(self, X, fitted):
+        """Return whether X is an array of real numbers and as many features as there were in the fit.
+
+        All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
+        scikit-learn's checks take longer than the prediction of a row.
+        """
+        return (
+            type(X) in (np.ndarray, np.memmap)
+            and "feature_names_in_" not in fitted
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == len(fitted["coefs_"][0])
+            and X.dtype.kind in "fiub"
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
