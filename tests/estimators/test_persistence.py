@@ -9,8 +9,9 @@ import warnings
 
 import joblib
 import numpy as np
+import old_models
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import InconsistentVersionWarning
@@ -98,6 +99,29 @@ def test_nothing_of_the_file_stays_on_the_model(name):
         assert vars(read).keys() == vars(saved).keys()
         assert read.get_params() == saved.get_params()
     assert clone(saved).get_params() == saved.get_params()
+
+
+def load_old(how, path):
+    path.write_bytes(old_models.FILES[how])
+    if how == "skops":
+        return pytest.importorskip("skops.io").load(path, ["shallownet._classifier.ShallowNetClassifier"])
+    return joblib.load(path) if how == "joblib" else pickle.loads(path.read_bytes())
+
+
+@pytest.mark.parametrize("how", old_models.FILES)
+def test_file_of_the_first_version(how, tmp_path):
+    """It is read without a warning, predicts what it predicted then, and is trained on and saved like any other."""
+    data = X.astype(np.float32)
+    read = load_old(how, tmp_path / "model")
+    assert type(read) is ShallowNetClassifier
+    assert vars(read).keys() == vars(MODELS["partial_fit"]()).keys()
+    assert_allclose(read.predict_proba(data[::30]), old_models.PROBABILITIES, rtol=1e-5)
+    assert_allclose(read.loss_curve_, old_models.LOSS_CURVE)
+    read.partial_fit(data, NAMES[Y])
+    assert_allclose(read.predict_proba(data[::30]), old_models.CONTINUED, rtol=1e-4)
+    assert (len(read.loss_curve_), read.t_) == (3, 450)
+    assert b"shallownet._classifier" in old_models.FILES["pickle"]
+    assert b"shallownet._classifier" not in pickle.dumps(read)
 
 
 def changed(saved, **state):

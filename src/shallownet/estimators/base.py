@@ -27,7 +27,7 @@ TOO_LARGE = "Input X contains values so large that the network's outputs are not
 class BaseShallowNet(CallbackSupportMixin, Parameters):
     """An estimator with one hidden layer.
 
-    What is learned is up to the class: its method ``_targets`` returns the encoder of y, such as ``Labels``.
+    What is learned is up to the class: its method ``_encoder`` returns the encoder of y, such as ``Labels``.
     """
 
     def _fit(self, X, y, sample_weight, held_out: tuple = (None, None, None), *, incremental=False, **options):
@@ -42,7 +42,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         incremental : bool
             Whether this is partial_fit.
         **options : dict
-            Passed to ``_targets``.
+            Passed to ``_encoder``.
         """
         has_callbacks = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
         # A fit works with the parameters and attributes as they are now, whatever other threads do with the estimator
@@ -53,16 +53,18 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
             hyperparameters = model._hyperparameters(incremental)
             continues = hasattr(model, "coefs_") and (model.warm_start or incremental)
             X, y, sample_weight = check_examples(model, X, y, sample_weight, reset=not continues)
-            targets = model._targets(y, continues=continues, incremental=incremental, **options)
+            encoder = model._encoder(y, continues=continues, incremental=incremental, **options)
             history, start = continued(model, hyperparameters, incremental) if continues else (History(), None)
 
             def attributes(coefs, intercepts):
-                return fitted_attributes(targets, hyperparameters, history, coefs, intercepts)
+                return fitted_attributes(encoder, hyperparameters, history, coefs, intercepts)
 
-            problem = model._problem(X, y, sample_weight, held_out, targets, attributes)
+            problem = model._problem(X, y, sample_weight, held_out, encoder, attributes)
             hooks = None
             if has_callbacks:
-                hooks = self._hooks((X, y, sample_weight), 1 if incremental else hyperparameters.max_iter)
+                context = self._init_callback_context(max_subtasks=1 if incremental else hyperparameters.max_iter)
+                if hasattr(self, "_skl_callbacks"):
+                    hooks = Hooks(self, context, (X, y, sample_weight), attributes)
             with announced(hyperparameters.verbose):
                 state = train(
                     problem,
@@ -70,15 +72,13 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
                     history,
                     start=start,
                     incremental=incremental,
-                    after_epoch=hooks and (lambda weights: hooks.after_epoch(lambda: attributes(*weights()))),
+                    after_epoch=hooks and hooks.after_epoch,
                 )
             for message, category in history.warnings:
                 warn_user(message, category)
             fitted = attributes(state.coefs, state.intercepts) | optimizer_attributes(state, hyperparameters)
             fitted |= {name: vars(model)[name] for name in OF_FEATURES if name in vars(model)}
-            # in one step, so that nothing that is raised here leaves half of it, and no other thread finds half of it
-            others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + OF_FEATURES}
-            self.__dict__ = others | fitted
+            self._replace_fitted(fitted)
             if hooks:
                 hooks.end(fitted)
         except BaseException:
@@ -93,32 +93,32 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         copied.__dict__ = vars(self).copy()
         return copied
 
-    def _problem(self, X, y, sample_weight, held_out, targets, attributes):
+    def _problem(self, X, y, sample_weight, held_out, encoder, attributes):
         """Return the Problem that checked data pose, with a validation set that is yet to be checked."""
         held_out = check_validation_set(self, X, *held_out)
-        encoded = targets.encode(y)
+        targets = encoder.encode(y)
         examples = Examples(
             X=X.tocsr() if sparse.issparse(X) else X,
-            targets=encoded,
-            sample_weight=targets.weighted(sample_weight, encoded, X.dtype),
+            targets=targets,
+            sample_weight=encoder.weighted(sample_weight, targets, X.dtype),
             y=y,
         )
         if held_out is not None:
             X_val, y_val, weights = held_out
-            held_out = Examples(X=X_val, targets=targets.encode(y_val), sample_weight=weights, y=y_val)
+            held_out = Examples(X=X_val, targets=encoder.encode(y_val), sample_weight=weights, y=y_val)
         return Problem(
             examples=examples,
             held_out=held_out,
-            n_outputs=targets.n_outputs,
-            output=targets.output,
-            n_classes=targets.n_classes,
-            scoring=validation_scoring(self, targets, attributes),
+            n_outputs=encoder.n_outputs,
+            output=encoder.output,
+            n_classes=encoder.n_classes,
+            scoring=validation_scoring(self, encoder, attributes),
         )
 
-    def _hooks(self, data, max_iter):
-        """Begin the fit for the callbacks; return what calls those of this estimator, None if it has none itself."""
-        context = self._init_callback_context(max_subtasks=max_iter)
-        return Hooks(self, context, *data) if hasattr(self, "_skl_callbacks") else None
+    def _replace_fitted(self, fitted):
+        """Replace all fitted attributes in one step, of which no error leaves half, and no other thread finds half."""
+        others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + OF_FEATURES}
+        self.__dict__ = others | fitted
 
     def _rollback(self, before):
         """Restore all attributes, but for those with which callbacks are ended."""

@@ -1,34 +1,49 @@
-"""scikit-learn's callbacks: around a fit and around each of its epochs."""
+"""scikit-learn's callbacks: called around a fit and around each of its epochs."""
 
 
 class Hooks:
-    """Calls scikit-learn's callbacks: around the fit, and around each epoch."""
+    """Calls the callbacks of an estimator.
 
-    def __init__(self, estimator, context, X, y, sample_weight):
-        self.estimator, self.context = estimator, context
+    Parameters
+    ----------
+    estimator : estimator
+    context : CallbackContext
+        scikit-learn's, of the fit.
+    data : tuple
+        X, y and sample_weight of the fit.
+    attributes : callable
+        Maps coefs and intercepts to the fitted attributes; called only if a callback asks for them.
+    """
+
+    def __init__(self, estimator, context, data, attributes):
+        X, y, sample_weight = data
+        self.estimator, self.context, self.attributes = estimator, context, attributes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.data = {"X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(estimator=estimator, **self.data)
-        self.begun = 0
+        self.n_begun = 0
         self._begin_epoch()
 
     def _begin_epoch(self):
-        self.begun += 1
+        self.n_begun += 1
         self.epoch = self.context.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
-    def after_epoch(self, attributes):
-        """End an epoch and begin the next; return whether a callback asks to stop."""
+    def after_epoch(self, weights):
+        """End an epoch and begin the next; return whether a callback asks to stop.
+
+        ``weights`` is a function that returns coefs and intercepts.
+        """
         stops = self.epoch.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
+            estimator=self.estimator, reconstruction_attributes=lambda: self.attributes(*weights()), **self.data
         )
         self.epoch = None
-        if not stops and self.begun < self.context.max_subtasks:
+        if not stops and self.n_begun < self.context.max_subtasks:
             self._begin_epoch()
         return stops
 
-    def end(self, attributes):
-        """End the fit; an epoch that was begun but never came, as the fit had converged, ends without data."""
+    def end(self, fitted):
+        """End the fit with its attributes, and an epoch that was begun but not trained, as training had converged."""
         if self.epoch is not None:
             self.epoch.call_on_fit_task_end(estimator=self.estimator)
-        self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=attributes, **self.data)
+        self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=fitted, **self.data)

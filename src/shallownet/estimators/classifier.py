@@ -355,7 +355,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
             )
         return True
 
-    def _targets(self, y, *, continues, incremental, classes=None):
+    def _encoder(self, y, *, continues, incremental, classes=None):
         """Return the encoder of the labels y: of its own classes, those of an earlier fit, or those of partial_fit."""
         if incremental and self.class_weight == "balanced":
             raise ValueError(

@@ -17,26 +17,26 @@ FITTED = (
 )
 
 
-def fitted_attributes(targets, hyperparameters, history, coefs, intercepts):
+def fitted_attributes(encoder, hyperparameters, history, coefs, intercepts):
     """Return the attributes of a usable model.
 
     Parameters
     ----------
-    targets : Labels
-        The encoder, with attributes of its own.
+    encoder : Labels
+        With attributes of its own.
     hyperparameters : Hyperparameters
     history : History
     coefs, intercepts : lists of two ndarrays
     """
-    attributes = targets.attributes() | {
+    attributes = encoder.attributes() | {
         "coefs_": coefs,
         "intercepts_": intercepts,
         "loss_": history.loss,
         "n_iter_": history.n_iter,
         "t_": history.t,
         "n_layers_": 3,
-        "n_outputs_": targets.n_outputs,
-        "out_activation_": targets.output,
+        "n_outputs_": encoder.n_outputs,
+        "out_activation_": encoder.output,
         # a prediction takes these of the fit, whatever the parameters have become since
         "_activation": hyperparameters.activation,
         "_activation_slope": hyperparameters.slope,

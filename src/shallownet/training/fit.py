@@ -45,13 +45,14 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
         If the weights, or the outputs of the network, are no longer finite.
     """
     network = _network(problem, hyperparameters, start)
-    validation, rows = _held_out(problem, hyperparameters)
-    _attach(network, problem.examples, rows, hyperparameters, history)
+    rows, validation = _split(problem, hyperparameters)
+    examples = problem.examples
+    batch_size = _batch_size(hyperparameters, examples.X.shape[0] if rows is None else len(rows), history)
+    network.attach(examples.X, examples.targets, examples.sample_weight, rows, batch_size, hyperparameters.n_threads)
     hook = None if after_epoch is None else lambda: after_epoch(network.weights)
+    optimizer_state = {}
     if hyperparameters.solver == "lbfgs":
         minimize_loss(network, hyperparameters, history, validation, hook)
-        coefs, intercepts = network.weights()
-        state = NetworkState(coefs=coefs, intercepts=intercepts)
     else:
         learning_rate = _learning_rate(network, hyperparameters, history, start)
         Training(
@@ -64,10 +65,10 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
             incremental=incremental,
             after_epoch=hook,
         ).run()
-        coefs, intercepts = network.weights()
-        state = NetworkState(coefs=coefs, intercepts=intercepts, rate=learning_rate.rate, moments=network.moments())
-    _check_outputs(problem, hyperparameters, state)
-    return state
+        optimizer_state = {"rate": learning_rate.rate, "moments": network.moments()}
+    coefs, intercepts = network.weights()
+    _check_outputs(coefs, intercepts, problem, hyperparameters)
+    return NetworkState(coefs=coefs, intercepts=intercepts, **optimizer_state)
 
 
 def _network(problem, hyperparameters, start):
@@ -120,21 +121,28 @@ def _step_parameters(hyperparameters, dtype):
     )
 
 
-def _held_out(problem, hyperparameters):
-    """Return the validation set, if there is one, and the rows of X to train on, None for all."""
-    rows, held_out = None, problem.held_out
-    if held_out is None:
-        if not hyperparameters.early_stopping or hyperparameters.solver == "lbfgs":
-            return None, None
-        fraction, random_state = hyperparameters.validation_fraction, hyperparameters.random_state
-        rows, held_out_rows = split(problem.examples.targets, problem.n_outputs, fraction, random_state)
-        held_out = problem.examples.take(held_out_rows)
+def _split(problem, hyperparameters):
+    """Return the rows of X to train on, None for all, and the validation set, None if there is none.
+
+    Early stopping sets examples aside for validation if the user gave none.
+    """
+    examples, held_out, rows = problem.examples, problem.held_out, None
+    weights = examples.sample_weight
+    if held_out is None and hyperparameters.early_stopping and hyperparameters.solver != "lbfgs":
+        rows, held_out_rows = split(
+            examples.targets, problem.n_outputs, hyperparameters.validation_fraction, hyperparameters.random_state
+        )
+        held_out = examples.take(held_out_rows)
         _check_weights(held_out.sample_weight, "validation")
+        weights = None if weights is None else weights[rows]
+    _check_weights(weights, "training")
+    if held_out is None:
+        return rows, None
 
     def predict(X, coefs, intercepts):
         return _predict(X, coefs, intercepts, problem, hyperparameters)[0]
 
-    return ValidationSet(held_out, problem.n_classes, predict, problem.scoring), rows
+    return rows, ValidationSet(held_out, problem.n_classes, predict, problem.scoring)
 
 
 def _predict(X, coefs, intercepts, problem, hyperparameters):
@@ -154,21 +162,6 @@ def _check_weights(sample_weight, purpose):
     """Raise ValueError if all examples weigh 0, by their own weights or by those of their classes."""
     if sample_weight is not None and not sample_weight.any():
         raise ValueError(f"The weights of the {purpose} samples must contain at least one non-zero number.")
-
-
-def _attach(network, examples, rows, hyperparameters, history):
-    """Hand the network the examples in these rows."""
-    weights = examples.sample_weight
-    _check_weights(weights if weights is None or rows is None else weights[rows], "training")
-    n_samples = examples.X.shape[0] if rows is None else len(rows)
-    network.attach(
-        examples.X,
-        examples.targets,
-        weights,
-        rows,
-        _batch_size(hyperparameters, n_samples, history),
-        hyperparameters.n_threads,
-    )
 
 
 def _batch_size(hyperparameters, n_samples, history):
@@ -209,9 +202,9 @@ def _order(network, rows, hyperparameters):
     return Order(network.n_samples, rows, hyperparameters.random_state if drawn else None, private)
 
 
-def _check_outputs(problem, hyperparameters, state):
+def _check_outputs(coefs, intercepts, problem, hyperparameters):
     """Raise ValueError if the weights, though finite, are so large that the outputs are not."""
-    X, coefs, intercepts = problem.examples.X, state.coefs, state.intercepts
+    X = problem.examples.X
     largest = max(np.abs(weights).max() for weights in (*coefs, *intercepts))
     if largest < np.finfo(X.dtype).max ** 0.25:  # products of two weights leave room for those with X
         return
