@@ -13,15 +13,15 @@ from .targets import SINGLE, Labels, classes_of, exact, same_classes
 class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     """A neural network with one hidden layer, trained on the CPU by compiled, parallel kernels.
 
-    A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier` with one hidden layer: the same
-    parameters, the same fitted attributes and, in float64, the same results for the same ``random_state``, many
-    times faster. For an example x (a row of X), with the hidden activation g::
+    A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier` with one hidden layer: it has the same
+    parameters, the same fitted attributes and, in float64, the same results for the same ``random_state``, and is
+    many times faster. The network computes for an example x (a row of X), with the hidden activation g::
 
         z1 = W1 x + b1      a1 = g(z1)
         z2 = W2 a1 + b2     a2 = sigma(z2) for two classes, softmax(z2) for more
 
-    with sigma(z) = 1 / (1 + exp(-z)); for multilabel targets there is one logistic output for each label. The loss of
-    a batch of examples with targets y and weights s is::
+    with sigma(z) = 1 / (1 + exp(-z)); for multilabel targets there is one logistic output per label. The loss of a
+    batch of examples with targets y and weights s is::
 
         J = sum_i s_i L_i / S + alpha / (2 S) (||W1||^2 + ||W2||^2),    S = sum_i s_i
         L_i = -sum_k y_ik log a2_ik                                     softmax
@@ -30,198 +30,215 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of one int, default=(100,)
-        The number of units in the hidden layer.
+        Number of hidden units.
 
     activation : {'identity', 'logistic', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'gelu', 'silu', 'softplus'}, \
             default='relu'
-        The activation g of the hidden layer, with its derivative:
+        Activation g of the hidden layer, with its derivative g':
 
         - 'identity': g(z) = z, g' = 1. The network is then linear.
         - 'logistic' or 'sigmoid': g(z) = 1 / (1 + exp(-z)), g' = g (1 - g).
         - 'tanh': g' = 1 - g**2.
         - 'relu': g(z) = max(0, z), g' = 0 for z < 0 and 1 for z >= 0 [1]_.
         - 'leaky_relu': g(z) = z for z >= 0 and ``negative_slope * z`` below, g' accordingly, 1 at 0 [2]_.
-        - 'gelu': g(z) = z F(z) with the normal distribution F, g' = F(z) + z F'(z) [3]_.
+        - 'gelu': g(z) = z F(z) with the standard normal distribution function F, g' = F(z) + z F'(z) [3]_.
         - 'silu': g(z) = z sigma(z), g' = sigma(z) (1 + z (1 - sigma(z))) [3]_.
         - 'softplus': g(z) = log(1 + exp(z)), g' = sigma(z) [4]_.
 
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        How a weight w follows its gradient g of J, with the learning rate r:
+        Optimizer: how a weight w is updated, given its gradient g of J and the learning rate r:
 
         - 'sgd': stochastic gradient descent with momentum, v = ``momentum`` v - r g and w = w + v, or for Nesterov's
           w = w + ``momentum`` v - r g [5]_.
         - 'adam': m = ``beta_1`` m + (1 - ``beta_1``) g, v = ``beta_2`` v + (1 - ``beta_2``) g^2 and, in step t = 1,
           2, ..., w = w - r c m / (sqrt(v) + ``epsilon``) with c = sqrt(1 - ``beta_2``^t) / (1 - ``beta_1``^t) [6]_.
-        - 'lbfgs': scipy's L-BFGS-B on the loss of all samples at once, which suits small data [7]_.
+        - 'lbfgs': SciPy's L-BFGS-B on the loss of all samples at once, which suits small data [7]_.
 
     alpha : float, default=0.0001
-        The strength of the L2 penalty on the coefficients, alpha in J; the intercepts have none.
+        Strength of the L2 penalty on the coefficients, alpha in J; intercepts are not penalized.
 
     batch_size : int, float, 'auto' or 'full', default='auto'
-        The examples in a step. 'auto' is ``min(200, n_samples)``, 'full' all samples, a float in (0, 1) that share
-        of them. The memory that training needs beside X does not grow with it.
+        Number of examples in a batch. 'auto' is ``min(200, n_samples)``, 'full' is all samples, and a float in
+        (0, 1) is that share of them. It does not change how much memory training needs.
 
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
-        The schedule of the learning rate; the first three have an effect for ``solver='sgd'`` only:
+        Learning rate schedule; 'invscaling' and 'adaptive' have an effect for ``solver='sgd'`` only:
 
         - 'constant': ``learning_rate_init`` throughout.
         - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` in the epoch that begins after t examples.
-        - 'adaptive': divided by 5 each time training has not improved for ``n_iter_no_change`` epochs; the fit
+        - 'adaptive': divided by 5 each time training has not improved for ``n_iter_no_change`` epochs; training
           stops when it is 1e-6 or less.
         - 'cosine': ``learning_rate_init * (1 + cos(pi * e / max_iter)) / 2`` in epoch e = 0, 1, ..., for 'sgd' and
           'adam' [8]_.
 
     learning_rate_init : float, default=0.001
-        The initial learning rate.
+        Initial learning rate.
 
     power_t : float, default=0.5
-        The exponent of 'invscaling'.
+        Exponent of the schedule 'invscaling'.
 
     max_iter : int, default=200
-        The most epochs, for 'lbfgs' iterations.
+        Maximum number of epochs, or of iterations for 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether each epoch takes the samples in a new order. All rows of X in one batch are taken as they come, as
-        their gradient is the same in any order.
+        Whether to shuffle the samples before each epoch. If a batch holds all rows of X, they are taken in their
+        given order, as their gradient is the same in any order.
 
     random_state : int, RandomState instance or None, default=None
-        The source of the initial weights and of the order of samples. An int gives the same result in each call.
+        Source of the initial weights and of the order of samples. An int gives the same result in each call.
 
     tol : float, default=1e-4
-        An epoch that improves the best loss (with early stopping the score) by less has not improved it. For
-        'lbfgs' the largest entry of the gradient at which it stops.
+        Tolerance: an epoch that improves the loss (with early stopping, the score) by less does not count as an
+        improvement. 'lbfgs' stops when no entry of the gradient is larger.
 
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch, and a line when code is compiled; the logger named ``shallownet``
-        is told that at level INFO in any case.
+        Whether to print the loss of each epoch, and a line when code is compiled. The latter is also logged, by the
+        logger ``shallownet`` at level INFO, in any case.
 
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last fit. With early stopping, a fit in which no epoch is
-        better than the best of all fits so far keeps the weights of its last epoch, as MLPClassifier does.
+        Whether ``fit`` continues from the weights of the last fit. With early stopping, if no epoch of a fit is
+        better than the best of all fits before, the weights of its last epoch are kept, as in MLPClassifier.
 
     momentum : float, default=0.9
-        The momentum of 'sgd', between 0 and 1.
+        Momentum of 'sgd', between 0 and 1.
 
     nesterovs_momentum : bool, default=True
-        Whether the momentum of 'sgd' is Nesterov's.
+        Whether 'sgd' uses Nesterov's momentum.
 
     early_stopping : bool, default=False
-        Whether to stop on the score of a validation set instead of the training loss, and to go back to the weights
-        of the best epoch [9]_. The validation set is ``X_val`` of ``fit`` or, if there is none,
-        ``validation_fraction`` of the samples, stratified for two classes. Without effect for
-        'lbfgs'.
+        Whether to stop on the score of a validation set instead of the training loss, and to restore the weights of
+        the best epoch [9]_. The validation set is ``X_val`` of ``fit`` or, if that is not given, a share of the
+        samples, ``validation_fraction``, stratified for two classes. It has no effect for 'lbfgs'.
 
     validation_fraction : float, default=0.1
-        The share of the samples that early stopping sets aside.
+        Share of the samples that early stopping sets aside for validation.
 
     beta_1, beta_2 : float, default=0.9 and 0.999
-        The decay of the two moments of 'adam', in [0, 1).
+        Decay rates of the first and second moment of 'adam', in [0, 1).
 
     epsilon : float, default=1e-8
-        The number that keeps the division of 'adam' stable.
+        Added to the denominator of 'adam' for numerical stability.
 
     n_iter_no_change : int, default=10
-        The fit stops when the loss has not improved for more epochs than this in a row; ``numpy.inf`` never stops
-        it.
+        Training stops when it has not improved for more than this number of epochs in a row; with ``numpy.inf`` it
+        goes on to ``max_iter``.
 
     max_fun : int, default=15000
-        The most evaluations of the loss by 'lbfgs'.
+        Maximum number of evaluations of the loss by 'lbfgs'.
 
     init : {'glorot_uniform', 'he_normal', 'small_normal', 'zeros'} or pair (coefs, intercepts), \
             default='glorot_uniform'
-        The initial weights, with fan_in and fan_out the units before and after:
+        Initialization of the weights; fan_in and fan_out are the numbers of units before and after a layer:
 
-        - 'glorot_uniform': as MLPClassifier, coefficients and intercepts uniform between -b and b, with
+        - 'glorot_uniform': as in MLPClassifier, coefficients and intercepts uniform between -b and b, with
           b = sqrt(6 / (fan_in + fan_out)), for the logistic activation sqrt(2 / (fan_in + fan_out)) [10]_.
-        - 'he_normal': coefficients normal with standard deviation sqrt(2 / fan_in), for ReLU kinds, and intercepts
-          0 [11]_.
-        - 'small_normal': coefficients normal with standard deviation 0.01 and intercepts 0.
-        - 'zeros': shows why the coefficients may not be zero: all hidden units stay the same for ever.
-        - a pair: where to start from, as ``(coefs_, intercepts_)``, of those shapes.
+        - 'he_normal': coefficients normal with standard deviation sqrt(2 / fan_in), intercepts 0; for ReLU and its
+          relatives [11]_.
+        - 'small_normal': coefficients normal with standard deviation 0.01, intercepts 0.
+        - 'zeros': shows why the coefficients must not start at 0: all hidden units remain equal for ever.
+        - a pair: user-supplied weights, as ``(coefs_, intercepts_)`` and of their shapes.
 
     negative_slope : float, default=0.01
-        The slope of 'leaky_relu' below 0.
+        Slope of 'leaky_relu' below 0.
 
     class_weight : dict, 'balanced' or None, default=None
-        The weight of each class, multiplied with ``sample_weight``: 'balanced' is
-        ``n_samples / (n_classes * np.bincount(y))`` [12]_, a class that a dict does not name has weight 1. Not for
-        multilabel targets. It counts in the scores of the samples that early stopping sets aside, not in those of
-        ``X_val``.
+        Weight of each class, multiplied with ``sample_weight``: 'balanced' is
+        ``n_samples / (n_classes * np.bincount(y))`` [12]_, and classes missing in a dict have weight 1. Not for
+        multilabel targets. It counts in the scores of the samples that early stopping sets aside, but not in those
+        of ``X_val``.
 
     dropout : float, default=0.0
-        The probability that a hidden unit is left out of a training step for an example; the others are scaled up
-        by ``1 / (1 - dropout)``, so that prediction needs no change [13]_. Not for 'lbfgs'.
+        Probability that a hidden unit is left out, for each example of a training step; the others are scaled by
+        ``1 / (1 - dropout)``, so that prediction needs no change [13]_. Not for 'lbfgs'.
 
     label_smoothing : float, default=0.0
-        The share s of each target that is spread over all K classes: (1 - s) y + s / K; K = 2 for a logistic
+        Share s of each target that is spread over all K classes: (1 - s) y + s / K, with K = 2 for a logistic
         output [14]_.
 
     scoring : str, callable or None, default=None
-        The score of the validation set: None is accuracy, 'loss' minus the loss, else a scorer of scikit-learn by
-        name or a callable ``scorer(estimator, X, y)``. Weights of the validation set are passed to it as
-        ``sample_weight`` if it takes them.
+        Score of the validation set: None is accuracy, 'loss' is minus the loss, and any other is the name of a
+        scikit-learn scorer or a callable ``scorer(estimator, X, y)``. It gets the weights of the validation set as
+        ``sample_weight`` if it accepts them.
 
     n_jobs : int or None, default=None
-        The most threads to use. None and -1 mean all that Numba may use (the environment variable
-        NUMBA_NUM_THREADS) or, where that is not set, no more than OMP_NUM_THREADS, and one in a worker of a pool
-        of processes. The result does not depend on it.
+        Maximum number of threads. None and -1 mean as many as Numba may use (the environment variable
+        NUMBA_NUM_THREADS) or, where that is not set, at most OMP_NUM_THREADS, and one in a worker of a process
+        pool. The result does not depend on it.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The class labels.
+        Class labels.
 
     coefs_ : list of two ndarrays, of shape (n_features, n_hidden) and (n_hidden, n_outputs)
-        The transposes of W1 and W2.
+        Transposes of W1 and W2.
 
     intercepts_ : list of two ndarrays, of shape (n_hidden,) and (n_outputs,)
         b1 and b2.
 
     loss_ : float
-        The loss of the last epoch: the mean over its batches, each measured before its update.
+        Training loss of the last epoch: the mean over its batches, each measured before its update.
 
     best_loss_ : float or None
-        The smallest loss of an epoch; None with early stopping. Not for 'lbfgs'.
+        Smallest training loss of an epoch; None with early stopping. Not for 'lbfgs'.
 
     loss_curve_ : list of float
-        The loss of each epoch. Not for 'lbfgs'.
+        Training loss of each epoch. Not for 'lbfgs'.
 
     validation_scores_, validation_loss_curve_ : list of float or None
-        The score and the loss of the validation set after each epoch, for 'lbfgs' after each iteration; None
-        without a validation set, for 'lbfgs' missing then.
+        Score and loss of the validation set after each epoch, or after each iteration of 'lbfgs'. None without a
+        validation set; for 'lbfgs' there are no such attributes then.
 
     best_validation_score_ : float or None
-        The best of ``validation_scores_``; None if none of them is a number.
+        Best of ``validation_scores_``; None if none of them is a number.
 
     best_iter_ : int or None
-        The epoch of the best score, counted from 1; its place in ``validation_scores_``.
+        Epoch of the best score, counted from 1: its position in ``validation_scores_``.
 
     n_iter_ : int
-        The number of epochs, for 'lbfgs' iterations.
+        Number of epochs, or of iterations for 'lbfgs'.
 
     t_ : int
-        The number of examples that the solver has seen.
+        Number of examples seen in training.
 
     n_layers_ : int
         3: input, hidden layer, output.
 
     n_outputs_ : int
-        1 for one or two classes, else the number of classes or labels.
+        Number of outputs: 1 for one or two classes, otherwise the number of classes or labels.
 
     out_activation_ : str
-        'logistic' for one or two classes and for labels, 'softmax' for more classes.
+        Output activation: 'logistic' for one or two classes and for labels, 'softmax' for more classes.
 
     n_features_in_ : int
-        The number of features.
+        Number of features.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        The names of the features, if X had names that are all strings.
+        Names of the features, if X had names and all of them are strings.
 
     Notes
     -----
-    X of float32 is trained in float32, anything else in float64. Exactly at z = 0 the derivative of ReLU is 1 here
-    and 0 in MLPClassifier; this is the one difference of definition. Results have the same bits on any number of
-    threads.
+    Of MLPClassifier's the same are: every parameter, with its name, default and meaning; ``partial_fit``,
+    ``warm_start``, early stopping, sparse X, multilabel y and y of a single class; every public fitted attribute; in
+    float64, for the same ``random_state``, the initial weights, the order of samples, the losses, the epoch in which
+    training stops, validation scores and predictions, up to rounding; what ``verbose=True`` prints, and most warnings
+    and errors. As there, X of float32 is trained in float32, anything else in float64. What differs:
+
+    - There is exactly one hidden layer.
+    - If a batch holds all rows of X, they are taken in their given order. A user-supplied RandomState advances as if
+      they had been shuffled.
+    - Exactly at z = 0 the derivative of ReLU is 1 here and 0 there.
+    - If ``fit`` fails, the classifier is what it was before.
+    - 'lbfgs' on features of very different scales takes another path after some tens of steps, and ends in another
+      solution that is as good: each rounding of the last bit is multiplied there.
+    - So it is for 'adam' with a ``beta_2`` close to 0, which divides by gradients that may all but vanish.
+    - ``predict_proba`` is in the precision of the model: float32 after a fit of float32, whatever X is.
+    - Negative sample weights are an error, and so is another ``hidden_layer_sizes`` in a warm start.
+    - For y of objects (a column of strings in pandas) ``classes_`` holds objects, as in most classifiers.
+    - If the loss or the validation score is NaN, early stopping ends with a warning and restores the best weights.
+    - Code is compiled in the first fit on a machine, which takes some seconds more.
+
+    Results have the same bits on any number of threads.
 
     scikit-learn's callbacks (``sklearn.callback``) see each epoch after ``set_callbacks``. Its ProgressBar needs rich
     and, in Jupyter, ipywidgets, without which it shows nothing there.
@@ -267,19 +284,19 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The examples; float32 is trained in float32, anything else in float64. An array of these in C order is
-            read where it lies, in each epoch: a change meanwhile changes what is learned, and it can't be resized.
-            Whatever needs a conversion is copied, and so are a sparse matrix, labels, weights, and up to 256 MiB in
-            Fortran's order, as a DataFrame hands it over.
+            Examples; float32 is trained in float32, anything else in float64. An array of one of these dtypes in C
+            order is not copied but read in each epoch: do not change it meanwhile; it cannot be resized. Copied are
+            what needs a conversion, sparse matrices, labels, weights, and up to 256 MiB in Fortran order, as a
+            DataFrame hands over.
         y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape (n_samples, n_labels)
-            The class labels, of any kind that can be sorted, or an indicator matrix of several labels.
+            Class labels, of any type that can be sorted, or an indicator matrix of several labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            The weight of each example in the loss; None is 1 each.
+            Weight of each example in the loss; None is 1 each.
         X_val, y_val : as X and y, default=None
-            A validation set, scored after each epoch. A Pipeline passes it on as it is, not transformed like X,
-            unless it is told to as in the example below.
+            Validation set, scored after each epoch. A Pipeline passes it on as it is, not transformed like X, unless
+            it is told to as in the example below.
         sample_weight_val : array-like of shape (n_val,), default=None
-            The weight of each example in the scores of the validation set.
+            Weight of each example in the scores of the validation set.
 
         Returns
         -------
@@ -290,17 +307,17 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         ------
         ValueError
             If a parameter or the data are not valid (NaN or infinity in X, continuous y, negative weights or none
-            above 0), or if the solver diverges to weights that are not finite. A classifier that was fitted before
-            then stays as it was.
+            above 0), or if training diverges to weights that are not finite. The classifier then remains as it was
+            before.
 
         Warns
         -----
         ConvergenceWarning
-            If training still improved after ``max_iter``, or a loss or validation score was NaN.
+            If training still improved at ``max_iter``, or a loss or validation score was NaN.
         UserWarning
             If X_val has feature names and X has none, or lies far outside the range of X in many features: it
             probably lacks a transformation. If the user interrupts training (Ctrl-C): the classifier keeps what was
-            trained so far, and the warning says if that is less than an epoch (``n_iter_`` is 0) or nothing.
+            learned so far, and the warning says if that is less than an epoch (``n_iter_`` is 0) or nothing.
 
         Examples
         --------
@@ -327,14 +344,14 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Go on training with one epoch over the examples.
+        """Continue training with one epoch over the examples.
 
         Parameters
         ----------
         X, y, sample_weight
             As in ``fit``.
         classes : array-like of shape (n_classes,), default=None
-            All classes that may come; needed in the first call, may be left out later.
+            All classes that later calls may bring; required in the first call, optional afterwards.
 
         Returns
         -------
@@ -344,7 +361,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         Raises
         ------
         ValueError
-            As ``fit``, and if y has a class that is not among ``classes``, or early_stopping is set.
+            As in ``fit``, and if y has a class that is not among ``classes``, or ``early_stopping`` is set.
         """
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
@@ -404,21 +421,21 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The examples.
+            Examples.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_`` and in the dtype of the fit. For multilabel targets the probability of each
-            label, of shape (n_samples, n_labels).
+            Probabilities in the order of ``classes_``, in the dtype of the fit; for multilabel targets the
+            probability of each label, of shape (n_samples, n_labels).
 
         Raises
         ------
         NotFittedError
             If the classifier is not fitted.
         ValueError
-            If X is not valid, has another number of features than in the fit, or has values so large that a sum
-            within the network is no number.
+            If X is not valid, has another number of features than in the fit, or has values so large that the
+            outputs are not finite.
         """
         return self._outputs(X, self._fitted())
 
@@ -428,7 +445,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The examples.
+            Examples.
 
         Returns
         -------
@@ -451,7 +468,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The examples.
+            Examples.
 
         Returns
         -------
