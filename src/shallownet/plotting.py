@@ -1,6 +1,6 @@
-"""Pictures of a fitted network, in scikit-learn's Display convention.
+"""Pictures of a fitted network, as scikit-learn's Display objects.
 
-They are drawn by matplotlib, which comes with the extra ``plotting``; importing this module does not need it.
+They are drawn with matplotlib, which the extra ``plotting`` installs; importing this module does not need it.
 """
 
 import numpy as np
@@ -21,26 +21,26 @@ class LossCurveDisplay:
     Parameters
     ----------
     loss_curve : array-like of shape (n_epochs,)
-        The training loss of each epoch.
+        Training loss of each epoch.
     validation_loss_curve, validation_scores : array-like of shape (n_epochs,) or None, default=None
-        The loss and the score of the validation set after each epoch.
+        Loss and score of the validation set after each epoch.
     best_iter : int or None, default=None
-        The epoch of the best score.
+        Epoch of the best score.
     name : str or None, default=None
-        Begins each label of the legend; for several fits in one picture.
+        Prefix of each label in the legend, for several fits in one picture.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes of the losses.
+        Axes of the losses.
     score_ax_ : matplotlib Axes or None
-        The axes of the score, with a scale of its own on the right.
+        Axes of the score, with a separate scale on the right.
     figure_ : matplotlib Figure
-        The figure of both.
+        Figure of both.
     train_line_, validation_line_, score_line_ : matplotlib Line2D, the latter two or None
-        The curves.
+        Curves.
     best_line_ : matplotlib Line2D or None
-        The vertical line at the best epoch.
+        Vertical line at the best epoch.
 
     Examples
     --------
@@ -71,9 +71,9 @@ class LossCurveDisplay:
             A fitted ShallowNetClassifier or another estimator with a ``loss_curve_``, such as MLPClassifier, or a
             Pipeline that ends in one.
         name : str or None, default=None
-            Begins each label of the legend.
+            Prefix of each label in the legend.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         **parameters : dict
             Passed to :meth:`plot`.
 
@@ -87,7 +87,7 @@ class LossCurveDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it has no loss of each epoch; the solver 'lbfgs' leaves none.
+            If it has no ``loss_curve_``, as after a fit by the solver 'lbfgs'.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         network = _last_step(estimator)
@@ -113,11 +113,11 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax, score_ax : matplotlib Axes or None, default=None
-            Where to draw the losses and the score; None makes a new figure, and a second scale on its right.
+            Axes to draw the losses and the score on; None makes a new figure, and a second scale on its right.
         seconds : float or None, default=None
-            The time of the fit, to draw the curves over time, where every epoch took the same.
+            Duration of the fit, to draw the curves over time, as if all epochs had taken equally long.
         yscale : {'linear', 'log'}, default='linear'
-            The scale of the losses.
+            Scale of the losses.
         train_kw, validation_kw, score_kw : dict or None, default=None
             Passed to matplotlib's ``plot`` for the lines of the training loss, the validation loss and the score.
 
@@ -183,37 +183,38 @@ class LossCurveDisplay:
 class HiddenWeightsDisplay:
     """What each hidden unit looks for: its incoming weights, as a picture or as bars.
 
-    Make one with :meth:`from_estimator`. A unit's importance is the product of the Euclidean norms of its incoming
-    and its outgoing weights, intercepts aside. With a ReLU, this product stays the same where the one are multiplied
-    and the other divided by a number, which leaves the network's function the same.
+    Make one with :meth:`from_estimator`. The importance of a unit is the product of the Euclidean norms of its
+    incoming and its outgoing weights, without intercepts. For ReLU, this product remains the same if the incoming
+    weights are multiplied and the outgoing ones divided by the same number, which does not change the network's
+    function.
 
     Parameters
     ----------
     weights : ndarray of shape (n_features, n_hidden)
-        The incoming weights of each hidden unit.
+        Incoming weights of each hidden unit.
     importance : ndarray of shape (n_hidden,)
-        The importance of each hidden unit.
+        Importance of each hidden unit.
     image_shape : tuple of two ints or None, default=None
         Height and width, if the features are the pixels of an image, row by row.
     feature_names : array-like of shape (n_features,) or None, default=None
-        The names beside the bars.
+        Names beside the bars.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes whose place the pictures take.
+        Axes that the pictures replace.
     axes_ : list of matplotlib Axes
-        The axes of each unit that is shown.
+        Axes of each unit that is shown.
     figure_ : matplotlib Figure
         Their figure.
     units_ : ndarray of shape (n_shown,)
-        The index of each unit that is shown, as in ``coefs_``.
+        Index of each unit that is shown, as in ``coefs_``.
     images_ : list of matplotlib AxesImage or None
-        The picture of each unit.
+        Picture of each unit.
     bars_ : list of matplotlib BarContainer or None
-        The bars of each unit.
+        Bars of each unit.
     colorbar_ : matplotlib Colorbar or None
-        The scale of the pictures.
+        Color scale of the pictures.
 
     Examples
     --------
@@ -246,7 +247,7 @@ class HiddenWeightsDisplay:
         image_shape : tuple of two ints or None, default=None
             Height and width, if the features are the pixels of an image, row by row; None draws bars.
         ax : matplotlib Axes or None, default=None
-            A subplot whose place the pictures take; None makes a new figure.
+            A subplot that the pictures replace; None makes a new figure.
         **parameters : dict
             Passed to :meth:`plot`.
 
@@ -284,9 +285,9 @@ class HiddenWeightsDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            A subplot whose place the pictures take; None makes a new figure.
+            A subplot that the pictures replace; None makes a new figure.
         n_units : int or None, default=16
-            The most units to show; None shows all.
+            Maximum number of units to show; None shows all.
         order : {'importance', 'index'}, default='importance'
             Whether the most important units come first, or all as they stand in ``coefs_``.
         n_columns : int or None, default=None

@@ -146,9 +146,9 @@ class Parameters(BaseEstimator):
         self.__dict__.update(restored(state, defaults, type(self).__name__))
 
     def _validate_params(self):
-        """Check the parameters as they are, then as the floats that they are used as.
+        """Check the parameters as they are, then as the floats that they are converted to.
 
-        A whole number or a long double may lie within its bounds and yet round to a float outside.
+        An integer or a long double may lie within its bounds and yet round to a float outside.
         """
         super()._validate_params()
         rounded = {
@@ -159,6 +159,7 @@ class Parameters(BaseEstimator):
         validate_parameter_constraints(self._parameter_constraints, rounded, type(self).__name__)
 
     def _n_hidden(self):
+        """Return the number of hidden units."""
         sizes = self.hidden_layer_sizes
         sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
         if len(sizes) != 1:

@@ -1,4 +1,4 @@
-"""Compiling ahead: for the image of a container, or before the first request."""
+"""Compiling ahead of time: for a container image, or before the first request."""
 
 from time import perf_counter
 
@@ -12,22 +12,22 @@ from .classifier import ShallowNetClassifier
 
 
 def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbose=False):
-    """Compile ahead what fit and predict use, and keep it in the cache on disk.
+    """Compile everything that fit and predict use ahead of time, and store it in the cache on disk.
 
     Afterwards neither this process nor a later one with the same cache compiles anything, whatever the parameters,
-    shapes and number of classes. The code is for the kind of processor that compiled it.
+    shapes and number of classes. The code is for the type of processor that compiled it.
 
     Parameters
     ----------
     dtypes : sequence of {'float32', 'float64'}, default=('float32', 'float64')
-        The dtypes of X to come; anything but float32 is trained in float64.
+        Dtypes of X; anything but float32 is trained in float64.
     sparse : bool, default=False
-        Whether sparse X will come, too.
+        Whether to compile for sparse X, too.
     parallel : bool, default=True
         Whether to compile the copies that use threads. This starts Numba's threads in this process, and processes
         that are forked from it afterwards will use none; so call it in a process of its own, or in each worker.
     verbose : bool, default=False
-        Whether to print what was compiled, what was in the cache already, and where it is kept.
+        Whether to print what was compiled, what was already in the cache, and where it is stored.
 
     Raises
     ------

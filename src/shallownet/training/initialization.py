@@ -1,12 +1,12 @@
-"""Initial weights."""
+"""Initialization: initial weights, drawn by name or user-supplied."""
 
 import numpy as np
 
-SMALL = 0.01  # the standard deviation of the textbook's initial weights
+SMALL = 0.01  # standard deviation of ``small_normal``
 
 
 def glorot_uniform(random_state, n_features, n_hidden, n_outputs, activation):
-    """Draw what MLPClassifier draws, in its order: W1, b1, W2, b2, uniform within the bound of each layer.
+    """Draw as MLPClassifier does, in its order: W1, b1, W2, b2, uniform within the bound of each layer.
 
     The bound is sqrt(6 / (fan_in + fan_out)), or sqrt(2 / (fan_in + fan_out)) for the logistic activation: X. Glorot
     and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
@@ -21,14 +21,14 @@ def glorot_uniform(random_state, n_features, n_hidden, n_outputs, activation):
 
 
 def small_normal(random_state, n_features, n_hidden, n_outputs, activation):
-    """Draw the textbook's: normal numbers times 0.01, W1 first, as (units, inputs); intercepts 0."""
+    """Draw W1 and then W2, each as (units, inputs), normal with standard deviation 0.01; intercepts 0."""
     w1 = random_state.randn(n_hidden, n_features) * SMALL
     w2 = random_state.randn(n_outputs, n_hidden) * SMALL
     return [w1.T, w2.T], [np.zeros(n_hidden), np.zeros(n_outputs)]
 
 
 def zeros(random_state, n_features, n_hidden, n_outputs, activation):
-    """Return zeros: every hidden unit then gets the same gradient, and they stay the same for ever."""
+    """Return zeros: all hidden units then get the same gradient, and remain equal for ever."""
     return (
         [np.zeros((n_features, n_hidden)), np.zeros((n_hidden, n_outputs))],
         [np.zeros(n_hidden), np.zeros(n_outputs)],
@@ -36,7 +36,7 @@ def zeros(random_state, n_features, n_hidden, n_outputs, activation):
 
 
 def he_normal(random_state, n_features, n_hidden, n_outputs, activation):
-    """Draw normal numbers with standard deviation sqrt(2 / fan_in), W1 and then W2; intercepts 0.
+    """Draw W1 and then W2, normal with standard deviation sqrt(2 / fan_in); intercepts 0.
 
     For ReLU and its relatives: K. He et al., "Delving deep into rectifiers" (2015).
     """
@@ -49,12 +49,12 @@ INITS = {"glorot_uniform": glorot_uniform, "small_normal": small_normal, "zeros"
 
 
 def initial_weights(init, random_state, n_features, n_hidden, n_outputs, activation):
-    """Return coefs and intercepts by the name of an init, or those that are given as a pair.
+    """Return coefs and intercepts: drawn as the name ``init`` says, or those of the pair ``init``.
 
     Raises
     ------
     ValueError
-        If given weights do not have the network's shapes or are not finite.
+        If user-supplied weights do not have the shapes of the network or are not finite.
     """
     if isinstance(init, str):
         return INITS[init](random_state, n_features, n_hidden, n_outputs, activation)
