@@ -161,9 +161,9 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         ``sample_weight`` if it accepts them.
 
     n_jobs : int or None, default=None
-        Maximum number of threads. None and -1 mean as many as Numba may use (the environment variable
-        NUMBA_NUM_THREADS) or, where that is not set, at most OMP_NUM_THREADS, and one in a worker of a process
-        pool. The result does not depend on it.
+        Maximum number of threads. None and -1 mean as many as Numba may use: the environment variable
+        NUMBA_NUM_THREADS, which joblib sets for its worker processes. Where that is not set, they mean at most
+        OMP_NUM_THREADS, and one in a worker of Dask or of a multiprocessing pool. The result does not depend on it.
 
     Attributes
     ----------
@@ -238,10 +238,31 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     - If the loss or the validation score is NaN, early stopping ends with a warning and restores the best weights.
     - Code is compiled in the first fit on a machine, which takes some seconds more.
 
-    Results have the same bits on any number of threads.
+    **Reproducibility.** The same data, parameters and seed give the same bits of the weights, of ``loss_curve_`` and of
+    predictions, on any number of threads and on every x86-64 processor with fused multiply-adds (Intel since Haswell,
+    AMD since Zen), if the versions of the packages and of the C library are the same. That excludes whatever the
+    logarithm of NumPy or the BLAS of SciPy computes, as these depend on the processor: ``solver='lbfgs'``,
+    ``predict_log_proba``, the losses of a validation set and, where early stopping watches those or a scorer, the epoch
+    that it chooses.
 
-    scikit-learn's callbacks (``sklearn.callback``) see each epoch after ``set_callbacks``. Its ProgressBar needs rich
-    and, in Jupyter, ipywidgets, without which it shows nothing there.
+    **Threads and processes.** Fits and predictions may run in forked, spawned and pooled processes, in Python threads,
+    in joblib and Dask, and on any threading layer of Numba. Where several threads are not safe (in a process forked
+    from one that has used them, or beside another Python thread on the layer 'workqueue') one does the work. Otherwise
+    timing decides between one thread and all; the environment variable SHALLOWNET_PARALLEL, 'always' or 'never',
+    overrules it. An estimator that Python threads share always holds the result of one whole fit, the last that has
+    ended.
+
+    **Errors and interrupts.** Invalid input raises a ValueError or a TypeError and leaves the estimator as it was.
+    Input arrays are never modified. Ctrl-C ends training, keeps what was trained so far and warns. X may be a
+    ``numpy.memmap``, which is read as training proceeds and never as a whole.
+
+    **Saved models.** A loaded model predicts the same bits as the saved one, wherever fits have the same bits. Files of
+    older versions load; a file of a newer version warns. Loading a pickle or a joblib file can run any code; a file of
+    skops names this class as the only type to be trusted, unless a parameter is a user-supplied object.
+
+    **Callbacks.** scikit-learn's callbacks (``sklearn.callback``) see each epoch after ``set_callbacks``, and may end
+    the fit, also in a pipeline or a search. Its ProgressBar needs rich and, in Jupyter, ipywidgets, without which it
+    shows nothing there.
 
     References
     ----------
