@@ -284,15 +284,13 @@ def place_in_program(without):
     """
     frame, found = sys._getframe(2), []
     while frame.f_code.co_name != "thread":
-        name = frame.f_code.co_name
-        known = [
-            pair
-            for pair in frame.f_locals.items()
-            if isinstance(pair[1], int | float | Batch | Block | train.Phase)
-            and pair[0] in DECISIVE.get(name, frame.f_locals)
-        ]
-        leave = without if frame.f_code.co_filename == thread_team.__file__ else ()
-        found.append((name, frame.f_lasti, *[pair for pair in known if pair[0] not in leave]))
+        function, numbers = frame.f_code.co_name, frame.f_locals.items()
+        if function in DECISIVE:
+            numbers = [pair for pair in numbers if pair[0] in DECISIVE[function]]
+        elif frame.f_code.co_filename == thread_team.__file__:
+            numbers = [pair for pair in numbers if pair[0] not in without]
+        known = [pair for pair in numbers if isinstance(pair[1], int | float | tuple)]
+        found.append((function, frame.f_lasti, *known))
         frame = frame.f_back
     return tuple(found)
 
