@@ -32,13 +32,14 @@ from numba.core.runtime import _nrt_python, rtsys
 from scipy import sparse
 
 from shallownet import ShallowNetClassifier
+from shallownet.estimators import parameters
 from shallownet.kernels import predict
 from shallownet.kernels.memory import Memory
 from shallownet.kernels.structs import SUMS_GAP, Buffers
 from shallownet.kernels.weight_layout import round_up
 from shallownet.simd import prefetch
 from shallownet.simd.vectors import MASKED, REGISTER_BYTES
-from shallownet.training import buffers, fit, inference, network
+from shallownet.training import buffers, inference, network
 
 PAGE = mmap.PAGESIZE
 GUARD = 2**20  # inaccessible bytes on either side
@@ -270,7 +271,7 @@ def guard():
     buffers.COPIED_BYTES = 0  # and read where they lie
     network.ThreadScheduler = inference.ThreadScheduler = Turns
     inference.FEW_OPERATIONS = 0
-    inference.thread_count, fit.thread_count = lambda n_jobs: 3 if Turns.threads else 1, lambda n_jobs: n_jobs
+    inference.thread_count, parameters.thread_count = lambda n_jobs: 3 if Turns.threads else 1, lambda n_jobs: n_jobs
 
 
 def cases():
