@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from shallownet.jit import thread_team
 from shallownet.kernels import train, train_sparse
-from shallownet.kernels.structs import SUMS_STRIDE, TEAM, Batch, Block, Buffers
+from shallownet.kernels.structs import SUMS_STRIDE, TEAM, Buffers
 
 SHARDS = 2
 WEIGHTS = [1, 2, 3, 4, 0, 0]  # of six samples, of which the two that come first in the first epoch weigh nothing
@@ -332,28 +332,28 @@ def memory_of(run):
 
 def work(thread, threads, memory):
     """Do one thread's part of a call of ``train`` or ``train_sparse``, by the real function."""
-    plan, call = [None] * (1 + TEAM), memory.run.call
-    plan[TEAM] = memory.team
+    spec, call = [None] * (1 + TEAM), memory.run.call
+    spec[TEAM] = memory.team
     train_on = train.train_block if call.module is train else train_sparse.train_sparse_block
-    train.work(train_on, thread, threads, 0, call.end, memory.notes, None, None, plan, None, memory)
+    train.work(train_on, thread, threads, 0, call.end, memory.notes, None, None, spec, None, memory)
 
 
 def epochs_of(call):
     return -(-call.end // len(WEIGHTS))
 
 
-def unpack_arguments(addresses, sizes, plan, parameters, memory):
+def unpack_arguments(addresses, sizes, spec, parameters, memory):
     threads, call = memory.run.threads, memory.run.call
     buffers = dict.fromkeys(Buffers._fields, Shared(memory.run, "none", []))
     buffers |= {"theta": memory.theta, "gradient": memory.gradient, "squares": memory.squares}
     buffers |= {"shard_sums": memory.sums, "x": memory.x, "tile_weight": memory.weight, "losses": memory.losses}
     shards = SHARDS if call.module is train else 1
-    plan = SimpleNamespace(
+    spec = SimpleNamespace(
         n_samples=len(WEIGHTS), batch_size=call.batch, shards=shards, block=call.block, units=threads,
         workspace_stride=call.block, gradient_stride=1, resident=0, weighted=True, ordered=1,
         order_address=memory.order, generator=1, prefetch=1, updates=0, seen=0,
     )  # fmt: skip
-    return Buffers(**buffers), None, plan, SimpleNamespace(alpha=2, memory=memory)
+    return Buffers(**buffers), None, spec, SimpleNamespace(alpha=2, memory=memory)
 
 
 def shuffle(order, n, generator):
@@ -362,10 +362,10 @@ def shuffle(order, n, generator):
         order[i] = rows[n - 1 - i]
 
 
-def train_on_shard(block, begin, end, order, mine, sizes, plan, parameters):
+def train_on_shard(block, begin, end, order, mine, sizes, spec, parameters):
     for position in range(begin, end):
         order[position]
-    theta = sum_of(parameters.memory.theta, 0, plan.units)
+    theta = sum_of(parameters.memory.theta, 0, spec.units)
     for t in range(block.size):
         row = order[block.position + t]
         mine.x[t], mine.tile_weight[t], mine.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
@@ -373,14 +373,14 @@ def train_on_shard(block, begin, end, order, mine, sizes, plan, parameters):
     mine.gradient[0] = gradient + (0 if block.overwrite else mine.gradient[0])
 
 
-def rule_of_step(step, weight_sum, plan, parameters):
+def rule_of_step(step, weight_sum, spec, parameters):
     """Return a learning rate that tells which update it is."""
     return step
 
 
-def update_weights(part, parts, rate, buffers, sizes, plan, parameters):
+def update_weights(part, parts, rate, buffers, sizes, spec, parameters):
     if part == 0:  # all parts hold one number, so that their sum does not depend on the number of threads
-        gradient = sum(buffers.gradient[shard] for shard in range(plan.shards))
+        gradient = sum(buffers.gradient[shard] for shard in range(spec.shards))
         old = buffers.theta[0]
         buffers.squares[0] = old * old
         buffers.theta[0] = old + rate * gradient
@@ -389,15 +389,15 @@ def update_weights(part, parts, rate, buffers, sizes, plan, parameters):
         buffers.squares[part] = 0
 
 
-def propagate_tiles(part, parts, block, order, buffers, sizes, plan, parameters):
+def propagate_tiles(part, parts, block, order, buffers, sizes, spec, parameters):
     """Do what ``train_on_shard`` does but for the gradient, for this part of the examples."""
-    theta = sum_of(buffers.theta, 0, plan.units)
+    theta = sum_of(buffers.theta, 0, spec.units)
     for t in range(part * block.size // parts, (part + 1) * block.size // parts):
         row = order[block.position + t]
         buffers.x[t], buffers.tile_weight[t], buffers.losses[t] = row, WEIGHTS[row], WEIGHTS[row] * (row + theta)
 
 
-def update_features(part, parts, block, updates, rate, order, buffers, sizes, plan, parameters):
+def update_features(part, parts, block, updates, rate, order, buffers, sizes, spec, parameters):
     """Do the gradient and ``update_weights``; the first part stands for all features."""
     for t in range(block.size):
         order[block.position + t]
@@ -405,7 +405,7 @@ def update_features(part, parts, block, updates, rate, order, buffers, sizes, pl
     if part == 0:
         buffers.gradient[0] = gradient + (0 if block.overwrite else buffers.gradient[0])
     if updates:
-        update_weights(part, parts, rate, buffers, sizes, plan, parameters)
+        update_weights(part, parts, rate, buffers, sizes, spec, parameters)
 
 
 def sum_of(p, first, count):
@@ -477,7 +477,7 @@ FAULTS = {
     "a batch's weights are read without a claim": (
         train.train_block,
         "        phase = begin_phase(phase, worker.threads)\n",
-        "        weight_of_batch(block.batch, buffers, plan)\n        phase = begin_phase(phase, worker.threads)\n",
+        "        weight_of_batch(block.batch, buffers, spec)\n        phase = begin_phase(phase, worker.threads)\n",
     ),
     "the order is read without a claim": (
         train.train_block,
@@ -487,12 +487,12 @@ FAULTS = {
     "the number of phases depends on data": (
         train.train_block,
         "    if block.complete:\n",
-        "    if block.complete and buffers.shard_sums.numbers[sums_position(block.batch.number, 0, plan) + 1] != 0:\n",
+        "    if block.complete and buffers.shard_sums.numbers[sums_position(block.batch.number, 0, spec) + 1] != 0:\n",
     ),
     "the order is shuffled before all are done with it": (
         train.work,
-        "                shuffle(order, plan.n_samples, generator)\n            phase = end_phase(phase, worker)\n",
-        "                shuffle(order, plan.n_samples, generator)\n",
+        "                shuffle(order, spec.n_samples, generator)\n            phase = end_phase(phase, worker)\n",
+        "                shuffle(order, spec.n_samples, generator)\n",
     ),
     "weights are updated before all gradients are known": (
         train.train_block,
@@ -526,8 +526,8 @@ FAULTS = {
     ),
     "a sum is used before it is known": (
         train_sparse.train_sparse_block,
-        "        add_to_sums(shard, block, buffers, plan)\n    phase = end_phase(phase, worker)\n",
-        "        add_to_sums(shard, block, buffers, plan)\n",
+        "        add_to_sums(shard, block, buffers, spec)\n    phase = end_phase(phase, worker)\n",
+        "        add_to_sums(shard, block, buffers, spec)\n",
     ),
     "the next block begins before all are done with this": (
         train_sparse.train_sparse_block,

@@ -11,31 +11,31 @@ from ..simd.vectors import lane_count, load, splat
 
 
 @routine
-def add_gradient(count, overwrite, buffers, sizes, plan):
+def add_gradient(count, overwrite, buffers, sizes, spec):
     """Sum the gradient over the workspace's ``count`` examples, anew if ``overwrite``. INOUT gradient."""
     lanes = lane_count(buffers.theta)
     multiply_ragged(
         scalars=Scalars(pointer=buffers.x, offset=ZERO, row_stride=ONE, step=sizes.feature_rows),
-        panels=Panels(pointer=buffers.d1, offset=ZERO, stride=plan.rows * lanes, number=sizes.full_panels),
+        panels=Panels(pointer=buffers.d1, offset=ZERO, stride=spec.rows * lanes, number=sizes.full_panels),
         out=Output(pointer=buffers.gradient, offset=ZERO, stride=sizes.w1_stride),
         rows=sizes.features + 1,
         length=count,
         mode=SET if overwrite else ADD,
     )
     if sizes.full_panels < sizes.panels:
-        add_tail_gradient(count, overwrite, buffers, sizes, plan)
-    add_output_gradient(count, overwrite, buffers, sizes, plan)
+        add_tail_gradient(count, overwrite, buffers, sizes, spec)
+    add_output_gradient(count, overwrite, buffers, sizes, spec)
 
 
 @routine
-def add_tail_gradient(count, overwrite, buffers, sizes, plan):
+def add_tail_gradient(count, overwrite, buffers, sizes, spec):
     """Sum the gradient of W1 and b1 in the tail panel over ``count`` examples. INOUT gradient, tail.
 
     ``tail`` holds it as a matrix (features + 1, width of a group). What is read of x behind the end of a row goes
     behind that matrix.
     """
     lanes = lane_count(buffers.theta)
-    panel, stride, rows = sizes.full_panels * sizes.w1_stride, plan.rows * lanes, sizes.features + 1
+    panel, stride, rows = sizes.full_panels * sizes.w1_stride, spec.rows * lanes, sizes.features + 1
     if not overwrite:
         pack_rows(buffers.gradient, panel, rows, buffers.tail)
     multiply_packed(
@@ -50,12 +50,12 @@ def add_tail_gradient(count, overwrite, buffers, sizes, plan):
 
 
 @routine
-def add_output_gradient(count, overwrite, buffers, sizes, plan):
+def add_output_gradient(count, overwrite, buffers, sizes, spec):
     """Sum the gradient of W2 and b2. INOUT gradient."""
     lanes = lane_count(buffers.a1)
     multiply_ragged(
-        scalars=Scalars(pointer=buffers.z2, offset=ZERO, row_stride=plan.rows, step=ONE),
-        panels=Panels(pointer=buffers.a1, offset=ZERO, stride=plan.rows * lanes, number=sizes.panels),
+        scalars=Scalars(pointer=buffers.z2, offset=ZERO, row_stride=spec.rows, step=ONE),
+        panels=Panels(pointer=buffers.a1, offset=ZERO, stride=spec.rows * lanes, number=sizes.panels),
         out=Output(pointer=buffers.gradient, offset=sizes.w2, stride=sizes.w2_stride),
         rows=sizes.outputs,
         length=count,
@@ -63,7 +63,7 @@ def add_output_gradient(count, overwrite, buffers, sizes, plan):
     )
     for k in range(sizes.outputs):
         before = 0.0 if overwrite else buffers.gradient[sizes.b2 + k]
-        buffers.gradient[sizes.b2 + k] = before + sum_of(buffers.z2, k * plan.rows, count)
+        buffers.gradient[sizes.b2 + k] = before + sum_of(buffers.z2, k * spec.rows, count)
 
 
 @routine

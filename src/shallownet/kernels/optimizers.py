@@ -80,27 +80,27 @@ class Rule(NamedTuple):
 
 
 @routine
-def weights_of(buffers, shift, plan):
+def weights_of(buffers, shift, spec):
     """Return the Weights of a run, whose gradient is ``shift`` numbers behind its usual position."""
     return Weights(
         theta=buffers.theta,
         moment1=buffers.moment1,
         moment2=buffers.moment2,
         gradient=offset(buffers.gradient, shift),
-        stride=plan.gradient_stride,
-        shards=plan.shards,
+        stride=spec.gradient_stride,
+        shards=spec.shards,
     )
 
 
 @routine
-def rule_of_step(step, weight_sum, plan, parameters):
+def rule_of_step(step, weight_sum, spec, parameters):
     """Return the Rule of the update with the number ``step``, the first of which is 1."""
     rate = parameters.rate
-    if plan.corrects_rate != 0:
+    if spec.corrects_rate != 0:
         first, second = bias_correction(parameters.decay_1, step), bias_correction(parameters.decay_2, step)
         rate *= math.sqrt(second) / first
     return Rule(
-        optimizer=plan.optimizer,
+        optimizer=spec.optimizer,
         scale=1.0 / weight_sum,
         rate=rate,
         decay_1=parameters.decay_1,

@@ -66,15 +66,15 @@ def add_weighted_rows(out, position, out_stride, nonzeros, source, row_stride, s
 
 
 @routine
-def sparse_hidden_product(position, start, stop, order, buffers, sizes, plan):
+def sparse_hidden_product(position, start, stop, order, buffers, sizes, spec):
     """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
-    values = pointer_at(plan.x_address, buffers.x)
-    begins, features = pointer_at(plan.x_row, order), pointer_at(plan.x_column, order)
+    values = pointer_at(spec.x_address, buffers.x)
+    begins, features = pointer_at(spec.x_row, order), pointer_at(spec.x_column, order)
     lanes = lane_count(buffers.theta)
-    stride = plan.rows * lanes
+    stride = spec.rows * lanes
     b1 = sizes.features * sizes.w1_row
     for t in range(start, stop):
-        row = row_of(order, plan.ordered, position + t)
+        row = row_of(order, spec.ordered, position + t)
         for j in range(sizes.panels):
             store(buffers.a1, t * lanes + j * stride, load(buffers.theta, b1 + j * sizes.w1_stride))
         nonzeros = Nonzeros(values=values, indices=features, begin=begins[row], end=begins[row + 1])
@@ -84,31 +84,31 @@ def sparse_hidden_product(position, start, stop, order, buffers, sizes, plan):
 
 
 @routine
-def propagate_tiles(part, parts, block, order, buffers, sizes, plan, parameters):
+def propagate_tiles(part, parts, block, order, buffers, sizes, spec, parameters):
     """Fill the workspace with the deltas and losses of this part of a block's examples. INOUT buffers."""
     tiles = (block.size + TILE - 1) // TILE
     for tile in range(part * tiles // parts, (part + 1) * tiles // parts):
         start = tile * TILE
         stop = min(block.size, start + TILE)
-        sparse_hidden_product(block.position, start, stop, order, buffers, sizes, plan)
-        copy_targets(block.position, start, stop, order, buffers, plan)
-        finish_run(block, start, stop, buffers, sizes, plan, parameters)
+        sparse_hidden_product(block.position, start, stop, order, buffers, sizes, spec)
+        copy_targets(block.position, start, stop, order, buffers, spec)
+        finish_run(block, start, stop, buffers, sizes, spec, parameters)
 
 
 @routine
-def sort_by_feature(begin, end, block, order, buffers, plan):
+def sort_by_feature(begin, end, block, order, buffers, spec):
     """Sort a block's nonzeros of the features begin..end by feature; return where they begin.
 
     Afterwards ``ends[f]`` is where those of feature f end. OUT x, nonzero_rows and feature_ends of the run.
     """
-    values = pointer_at(plan.x_address, buffers.x)
-    begins, features = pointer_at(plan.x_row, order), pointer_at(plan.x_column, order)
-    rows, ends = pointer_at(plan.nonzero_rows, order), pointer_at(plan.feature_ends, order)
+    values = pointer_at(spec.x_address, buffers.x)
+    begins, features = pointer_at(spec.x_row, order), pointer_at(spec.x_column, order)
+    rows, ends = pointer_at(spec.nonzero_rows, order), pointer_at(spec.feature_ends, order)
     before = 0
     for f in range(begin, end):
         ends[f] = 0
     for t in range(block.size):
-        row = row_of(order, plan.ordered, block.position + t)
+        row = row_of(order, spec.ordered, block.position + t)
         for e in range(begins[row], begins[row + 1]):
             f = features[e]
             if f < begin:
@@ -123,7 +123,7 @@ def sort_by_feature(begin, end, block, order, buffers, plan):
         position += size
     # where they begin moves on to where they end
     for t in range(block.size):
-        row = row_of(order, plan.ordered, block.position + t)
+        row = row_of(order, spec.ordered, block.position + t)
         for e in range(begins[row], begins[row + 1]):
             f = features[e]
             if begin <= f < end:
@@ -134,23 +134,23 @@ def sort_by_feature(begin, end, block, order, buffers, plan):
 
 
 @routine
-def add_row_gradient(begin, end, overwrite, position, order, buffers, sizes, plan):
+def add_row_gradient(begin, end, overwrite, position, order, buffers, sizes, spec):
     """Add up x d1 over the sorted nonzeros begin..end at gradient[position], anew if ``overwrite``. INOUT gradient."""
     lanes = lane_count(buffers.theta)
     if overwrite:
         for i in range(0, sizes.w1_row, lanes):
             store(buffers.gradient, position + i, splat(buffers.gradient, 0.0))
-    nonzeros = Nonzeros(values=buffers.x, indices=pointer_at(plan.nonzero_rows, order), begin=begin, end=end)
-    add_weighted_rows(buffers.gradient, position, lanes, nonzeros, buffers.d1, lanes, plan.rows * lanes, sizes.panels)
+    nonzeros = Nonzeros(values=buffers.x, indices=pointer_at(spec.nonzero_rows, order), begin=begin, end=end)
+    add_weighted_rows(buffers.gradient, position, lanes, nonzeros, buffers.d1, lanes, spec.rows * lanes, sizes.panels)
 
 
 @routine
-def update_features(part, parts, block, updates, rule, order, buffers, sizes, plan, parameters):
+def update_features(part, parts, block, updates, rule, order, buffers, sizes, spec, parameters):
     """Do this part of the weights: the gradient over a block, and the update if the block ``updates`` them."""
     begin = part * sizes.features // parts
     end = (part + 1) * sizes.features // parts
-    first = sort_by_feature(begin, end, block, order, buffers, plan)
-    ends = pointer_at(plan.feature_ends, order)
+    first = sort_by_feature(begin, end, block, order, buffers, spec)
+    ends = pointer_at(spec.feature_ends, order)
     # a batch of one block needs each row of the gradient once: it never leaves this scratch row
     scratch = sizes.size + part * sizes.w1_row
     whole = block.overwrite and updates
@@ -158,26 +158,26 @@ def update_features(part, parts, block, updates, rule, order, buffers, sizes, pl
         row = f * sizes.w1_row
         position = scratch if whole else row
         if block.overwrite or ends[f] > first:
-            add_row_gradient(first, ends[f], block.overwrite, position, order, buffers, sizes, plan)
+            add_row_gradient(first, ends[f], block.overwrite, position, order, buffers, sizes, spec)
         first = ends[f]
         if updates:
-            weights = weights_of(buffers, position - row, plan)
+            weights = weights_of(buffers, position - row, spec)
             buffers.squares[f] = update(row, row + sizes.w1_row, parameters.alpha, weights, rule)
     if part == parts - 1:
-        update_rest(block, updates, rule, buffers, sizes, plan, parameters)
+        update_rest(block, updates, rule, buffers, sizes, spec, parameters)
 
 
 @routine
-def update_rest(block, updates, rule, buffers, sizes, plan, parameters):
+def update_rest(block, updates, rule, buffers, sizes, spec, parameters):
     """Do b1, W2 and b2, which are small beside W1."""
-    lanes, weights = lane_count(buffers.theta), weights_of(buffers, ZERO, plan)
+    lanes, weights = lane_count(buffers.theta), weights_of(buffers, ZERO, spec)
     b1 = sizes.features * sizes.w1_row
     for j in range(sizes.panels):
         sums = splat(buffers.d1, 0.0) if block.overwrite else load(buffers.gradient, b1 + j * lanes)
         for t in range(block.size):
-            sums = sums + load(buffers.d1, (j * plan.rows + t) * lanes)
+            sums = sums + load(buffers.d1, (j * spec.rows + t) * lanes)
         store(buffers.gradient, b1 + j * lanes, sums)
-    add_output_gradient(block.size, block.overwrite, buffers, sizes, plan)
+    add_output_gradient(block.size, block.overwrite, buffers, sizes, spec)
     if updates:
         update(b1, b1 + sizes.w1_row, 0.0, weights, rule)
         for j in range(sizes.panels):

@@ -44,54 +44,53 @@ RUN = 2 * TILE  # examples that go through a step together: each of its parts ta
 
 
 @routine
-def train_on_shard(block, begin, end, order, buffers, sizes, plan, parameters):
+def train_on_shard(block, begin, end, order, buffers, sizes, spec, parameters):
     """Compute the deltas, the losses and the gradient of a shard's examples, a Block, in its workspace.
 
     Behind them the thread turns to the rows at positions begin..end of the order, which are prefetched.
     INOUT buffers.
     """
-    position, count = block.position, block.size
-    start = ZERO
+    position, count, start = block.position, block.size, ZERO
     while start < count:
         stop = end_of_run(start, count)
         if not block.copied:
-            copy_rows(position, start, stop, order, buffers, sizes, plan)
-            copy_targets(position, start, stop, order, buffers, plan)
-        prefetch = NO_PREFETCH
+            copy_rows(position, start, stop, order, buffers, sizes, spec)
+            copy_targets(position, start, stop, order, buffers, spec)
+        ahead = NO_PREFETCH
         if begin < end:
             last = stop == count
-            prefetch = Prefetch(
-                plan=plan.prefetch,
-                order=plan.order_address,
+            ahead = Prefetch(
+                plan=spec.prefetch,
+                order=spec.order_address,
                 begin=begin if last else position + stop,
                 end=end if last else position + end_of_run(stop, count),
             )
-        hidden_product(start, stop, prefetch, buffers, sizes, plan)
-        finish_run(block, start, stop, buffers, sizes, plan, parameters)
+        hidden_product(start, stop, ahead, buffers, sizes, spec)
+        finish_run(block, start, stop, buffers, sizes, spec, parameters)
         start = stop
-    add_gradient(count, block.overwrite, buffers, sizes, plan)
+    add_gradient(count, block.overwrite, buffers, sizes, spec)
 
 
 @routine
-def finish_run(block, start, stop, buffers, sizes, plan, parameters):
+def finish_run(block, start, stop, buffers, sizes, spec, parameters):
     """Go on from z1 to the deltas and losses of the examples start..stop. INOUT buffers."""
     lanes = lane_count(buffers.theta)
-    activate_units(start, stop, buffers, sizes, plan, parameters.slope)
+    activate_units(start, stop, buffers, sizes, spec, parameters.slope)
     if parameters.dropout > 0.0:
-        drop_units(block.seen, start, stop, buffers, sizes, plan, parameters.dropout)
-    output_probabilities(start, stop, buffers, sizes, plan)
+        drop_units(block.seen, start, stop, buffers, sizes, spec, parameters.dropout)
+    output_probabilities(start, stop, buffers, sizes, spec)
     cross_entropy(
-        plan.output, buffers.z2, plan.rows, sizes.outputs,
+        spec.output, buffers.z2, spec.rows, sizes.outputs,
         buffers.y, buffers.tile_weight, buffers.losses, parameters.clip, parameters.smoothing, start, stop,
     )  # fmt: skip
     for k in range(sizes.outputs):
         # rows that only fill up the products' blocks have no delta
         for t in range(stop, start + round_up(stop - start, TILE)):
-            buffers.z2[k * plan.rows + t] = 0.0
+            buffers.z2[k * spec.rows + t] = 0.0
     multiply(
-        scalars=Scalars(pointer=buffers.z2, offset=start, row_stride=ONE, step=plan.rows),
+        scalars=Scalars(pointer=buffers.z2, offset=start, row_stride=ONE, step=spec.rows),
         panels=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
-        out=Output(pointer=buffers.d1, offset=start * lanes, stride=plan.rows * lanes),
+        out=Output(pointer=buffers.d1, offset=start * lanes, stride=spec.rows * lanes),
         rows=stop - start,
         length=sizes.outputs,
         mode=SCALE,
@@ -100,15 +99,15 @@ def finish_run(block, start, stop, buffers, sizes, plan, parameters):
 
 
 @routine
-def update_weights(part, parts, rule, buffers, sizes, plan, parameters):
+def update_weights(part, parts, rule, buffers, sizes, spec, parameters):
     """Update this part of the weights from the sum of the shards' gradients. INOUT theta, moments; OUT squares.
 
     They are counted in units of rows of a panel. A unit lies in W1, with b1, or in W2; the rows that only pad it are
     left alone.
     """
-    lanes, weights = lane_count(buffers.theta), weights_of(buffers, ZERO, plan)
-    units = plan.units // sizes.panels
-    for unit in range(part * plan.units // parts, (part + 1) * plan.units // parts):
+    lanes, weights = lane_count(buffers.theta), weights_of(buffers, ZERO, spec)
+    units = spec.units // sizes.panels
+    for unit in range(part * spec.units // parts, (part + 1) * spec.units // parts):
         panel, row = unit // units * sizes.w1_stride, unit % units * UNIT
         end = sizes.features if row < sizes.feature_rows else sizes.feature_rows + sizes.outputs
         start, stop = panel + row * lanes, panel + min(row + UNIT, end) * lanes
@@ -152,16 +151,16 @@ def copy_row(source, column_stride, size, x, position, features):
 
 
 @routine
-def copy_rows(position, start, stop, order, buffers, sizes, plan):
+def copy_rows(position, start, stop, order, buffers, sizes, spec):
     """Copy the rows of X at position + start.. of the order to rows start..stop of the workspace. OUT x."""
     size = REGISTER_BYTES // lane_count(buffers.x)
     # rows whose numbers are far apart are copied a few columns at a time, of which the caches hold all rows
-    columns = COLUMNS if far_apart(plan.x_row, plan.x_column, size) else sizes.features
+    columns = COLUMNS if far_apart(spec.x_row, spec.x_column, size) else sizes.features
     for f in range(0, sizes.features, columns):
         for t in range(start, stop):
-            source = plan.x_address + row_of(order, plan.ordered, position + t) * plan.x_row + f * plan.x_column
+            source = spec.x_address + row_of(order, spec.ordered, position + t) * spec.x_row + f * spec.x_column
             count = min(columns, sizes.features - f)
-            copy_row(source, plan.x_column, size, buffers.x, t * sizes.feature_rows + f, count)
+            copy_row(source, spec.x_column, size, buffers.x, t * sizes.feature_rows + f, count)
 
 
 @jitable
@@ -185,28 +184,28 @@ def copy_numbers(source, stride, position, start, stop, order, ordered, out):
 
 
 @routine
-def copy_targets(position, start, stop, order, buffers, plan):
+def copy_targets(position, start, stop, order, buffers, spec):
     """Copy targets and weights of the same examples; what only fills up the tile weighs 0. OUT y, tile_weight."""
     lanes = lane_count(buffers.tile_weight)
-    for i in range(plan.targets):
+    for i in range(spec.targets):
         copy_numbers(
-            offset(buffers.targets, i), plan.targets, position, start, stop, order, plan.ordered,
-            offset(buffers.y, i * plan.rows),
+            offset(buffers.targets, i), spec.targets, position, start, stop, order, spec.ordered,
+            offset(buffers.y, i * spec.rows),
         )  # fmt: skip
     end = start + round_up(stop - start, TILE)
     for t in range(start, end, lanes):
         store(buffers.tile_weight, t, splat(buffers.tile_weight, 1.0))
-    if plan.weighted:
-        copy_numbers(buffers.sample_weight, ONE, position, start, stop, order, plan.ordered, buffers.tile_weight)
+    if spec.weighted:
+        copy_numbers(buffers.sample_weight, ONE, position, start, stop, order, spec.ordered, buffers.tile_weight)
     for t in range(stop, end):
         buffers.tile_weight[t] = 0.0
 
 
 @routine
-def hidden_product(start, stop, prefetch, buffers, sizes, plan):
+def hidden_product(start, stop, prefetch, buffers, sizes, spec):
     """Compute z1 of the examples start..stop of the workspace. OUT a1, which then holds it."""
     lanes = lane_count(buffers.theta)
-    stride = plan.rows * lanes
+    stride = spec.rows * lanes
     scalars = Scalars(pointer=buffers.x, offset=start * sizes.feature_rows, row_stride=sizes.feature_rows, step=ONE)
     panels = Panels(pointer=buffers.theta, offset=ZERO, stride=sizes.w1_stride, number=sizes.full_panels)
     out = Output(pointer=buffers.a1, offset=start * lanes, stride=stride)
@@ -220,13 +219,13 @@ def hidden_product(start, stop, prefetch, buffers, sizes, plan):
 
 
 @routine
-def activate_units(start, stop, buffers, sizes, plan, slope):
+def activate_units(start, stop, buffers, sizes, spec, slope):
     """Compute activations and derivatives of the examples start..stop from their z1. INOUT a1; OUT d1."""
     lanes = lane_count(buffers.theta)
     for j in range(sizes.panels):
-        first = (j * plan.rows + start) * lanes
-        last = (j * plan.rows + stop) * lanes
-        activate(plan.activation, slope, buffers.a1, buffers.d1, first, last)
+        first = (j * spec.rows + start) * lanes
+        last = (j * spec.rows + stop) * lanes
+        activate(spec.activation, slope, buffers.a1, buffers.d1, first, last)
         if j == sizes.panels - 1 and sizes.hidden % lanes:
             # units that do not exist: g(0) may differ from 0
             mask = load(buffers.unit_mask, 0)
@@ -235,7 +234,7 @@ def activate_units(start, stop, buffers, sizes, plan, slope):
 
 
 @routine
-def drop_units(seen, start, stop, buffers, sizes, plan, dropout):
+def drop_units(seen, start, stop, buffers, sizes, spec, dropout):
     """Leave out hidden units of the examples start..stop, and scale the others up by as much. INOUT a1, d1.
 
     The random number of a unit depends on it and on how many examples were ``seen`` before its own.
@@ -247,22 +246,22 @@ def drop_units(seen, start, stop, buffers, sizes, plan, dropout):
     for j in range(sizes.panels):
         for t in range(start, stop):
             counter = ((seen + t) * sizes.panels + j) * lanes
-            dropped = uniform(buffers.a1, plan.key, counter) < dropout
+            dropped = uniform(buffers.a1, spec.key, counter) < dropout
             factor = select(dropped, splat(buffers.a1, 0.0), scale)
-            position = (j * plan.rows + t) * lanes
+            position = (j * spec.rows + t) * lanes
             store(buffers.a1, position, load(buffers.a1, position) * factor)
             store(buffers.d1, position, load(buffers.d1, position) * factor)
 
 
 @routine
-def output_probabilities(start, stop, buffers, sizes, plan):
+def output_probabilities(start, stop, buffers, sizes, spec):
     """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
     lanes = lane_count(buffers.theta)
     output_layer(
-        a1=Panels(pointer=buffers.a1, offset=start * lanes, stride=plan.rows * lanes, number=sizes.panels),
+        a1=Panels(pointer=buffers.a1, offset=start * lanes, stride=spec.rows * lanes, number=sizes.panels),
         w2=Panels(pointer=buffers.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
-        z2=Output(pointer=buffers.z2, offset=start, stride=plan.rows),
+        z2=Output(pointer=buffers.z2, offset=start, stride=spec.rows),
         rows=stop - start,
         outputs=sizes.outputs,
     )
-    probabilities(plan.output, buffers.z2, plan.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
+    probabilities(spec.output, buffers.z2, spec.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)

@@ -150,11 +150,11 @@ def flat(struct):
 
 
 @routine
-def unpack_arguments(addresses, sizes, plan, parameters, like):
+def unpack_arguments(addresses, sizes, spec, parameters, like):
     """Return Buffers, with pointers of the dtype of ``like``, Layout, RunSpec and StepParameters from their arrays."""
     return (
         Buffers(*pointers(addresses, BUFFERS, like)),
         Layout(*numbers(sizes, LAYOUT)),
-        RunSpec(*numbers(plan, RUN_SPEC)),
+        RunSpec(*numbers(spec, RUN_SPEC)),
         StepParameters(*numbers(parameters, STEP_PARAMETERS)),
     )

@@ -93,80 +93,80 @@ def end_if_late(phase, worker):
 
 
 @routine
-def sums_position(number, shard, plan):
+def sums_position(number, shard, spec):
     """Return where a shard's sums are kept until the next batch is done: each second batch has its own positions."""
-    return (number % 2 * plan.shards + shard) * SUMS_STRIDE
+    return (number % 2 * spec.shards + shard) * SUMS_STRIDE
 
 
 @routine
-def add_to_sums(shard, block, buffers, plan):
+def add_to_sums(shard, block, buffers, spec):
     """Add the losses and the weights of a shard's examples, a Block, to its sums. INOUT shard_sums."""
-    position = sums_position(block.batch.number, shard, plan)
+    position = sums_position(block.batch.number, shard, spec)
     loss = sum_of(buffers.losses, ZERO, block.size)
     buffers.shard_sums[position] = loss if block.overwrite else buffers.shard_sums[position] + loss
-    if plan.weighted:
+    if spec.weighted:
         weight = sum_of(buffers.tile_weight, ZERO, block.size)
         buffers.shard_sums[position + 1] = weight if block.overwrite else buffers.shard_sums[position + 1] + weight
 
 
 @routine
-def weight_of_batch(batch, buffers, plan):
+def weight_of_batch(batch, buffers, spec):
     """Return the sum of the weights of a batch's examples, 1 each if they have none."""
-    if not plan.weighted:
+    if not spec.weighted:
         return float(batch.size)
     weight_sum = 0.0
-    for shard in range(plan.shards):
-        weight_sum += buffers.shard_sums[sums_position(batch.number, shard, plan) + 1]
+    for shard in range(spec.shards):
+        weight_sum += buffers.shard_sums[sums_position(batch.number, shard, spec) + 1]
     return weight_sum
 
 
 @routine
-def loss_of_batch(batch, weight_sum, buffers, plan, parameters):
+def loss_of_batch(batch, weight_sum, buffers, spec, parameters):
     """Return the loss of a batch before its update, times its size."""
     data_loss = 0.0
-    for shard in range(plan.shards):
-        data_loss += buffers.shard_sums[sums_position(batch.number, shard, plan)]
-    penalty = 0.5 * parameters.alpha * sum_of(buffers.squares, ZERO, plan.units)
+    for shard in range(spec.shards):
+        data_loss += buffers.shard_sums[sums_position(batch.number, shard, spec)]
+    penalty = 0.5 * parameters.alpha * sum_of(buffers.squares, ZERO, spec.units)
     return (data_loss + penalty) / weight_sum * batch.size
 
 
 @routine
-def note_batch(batch, notes, buffers, plan, parameters):
+def note_batch(batch, notes, buffers, spec, parameters):
     """Add the loss of a batch to that of its epoch; a batch without weight is noted as left out. INOUT notes."""
     if batch.size == 0:
         return
-    weight_sum = weight_of_batch(batch, buffers, plan)
+    weight_sum = weight_of_batch(batch, buffers, spec)
     epoch = EPOCHS + 2 * batch.epoch
     if weight_sum == 0.0:
         notes[epoch + 1] += batch.size
         notes[LEFT_OUT] += 1
     else:
-        notes[epoch] += loss_of_batch(batch, weight_sum, buffers, plan, parameters)
+        notes[epoch] += loss_of_batch(batch, weight_sum, buffers, spec, parameters)
 
 
 @routine
-def rule_of_batch(batch, weight_sum, notes, plan, parameters):
+def rule_of_batch(batch, weight_sum, notes, spec, parameters):
     """Return the optimizer's Rule for the update that ends a batch."""
-    left_out = int(notes[LEFT_OUT]) if plan.weighted else 0
-    return rule_of_step(plan.updates + batch.number + 1 - left_out, weight_sum, plan, parameters)
+    left_out = int(notes[LEFT_OUT]) if spec.weighted else 0
+    return rule_of_step(spec.updates + batch.number + 1 - left_out, weight_sum, spec, parameters)
 
 
 # --- one block of a batch -------------------------------------------------------------------------------
 
 
 @routine
-def block_at(begin, copied, plan):
+def block_at(begin, copied, spec):
     """Return the Block that begins at a position of a call."""
-    n, size = plan.n_samples, plan.batch_size
+    n, size = spec.n_samples, spec.batch_size
     epoch, position = begin // n, begin % n
     start = position // size * size  # of the batch
     stop = min(n, start + size)
-    count = min(plan.block, stop - position)
+    count = min(spec.block, stop - position)
     return Block(
         batch=Batch(number=epoch * -(-n // size) + start // size, epoch=epoch, size=stop - start),
         position=position,
         size=count,
-        seen=plan.seen + begin,
+        seen=spec.seen + begin,
         overwrite=position == start,
         complete=position + count == stop,
         copied=copied,
@@ -174,10 +174,10 @@ def block_at(begin, copied, plan):
 
 
 @routine
-def shard_of(block, shard, plan):
+def shard_of(block, shard, spec):
     """Return a shard of a block, as a Block."""
-    start = shard * block.size // plan.shards
-    stop = (shard + 1) * block.size // plan.shards
+    start = shard * block.size // spec.shards
+    stop = (shard + 1) * block.size // spec.shards
     return Block(
         batch=block.batch,
         position=block.position + start,
@@ -190,14 +190,14 @@ def shard_of(block, shard, plan):
 
 
 @routine
-def buffers_of_shard(shard, worker, buffers, plan):
+def buffers_of_shard(shard, worker, buffers, spec):
     """Return the buffers as a shard sees them: with its gradient, and its own workspace or the worker's."""
-    workspace = (shard if plan.resident else worker.thread) * plan.workspace_stride
+    workspace = (shard if spec.resident else worker.thread) * spec.workspace_stride
     return Buffers(
         theta=buffers.theta,
         moment1=buffers.moment1,
         moment2=buffers.moment2,
-        gradient=offset(buffers.gradient, shard * plan.gradient_stride),
+        gradient=offset(buffers.gradient, shard * spec.gradient_stride),
         squares=buffers.squares,
         unit_mask=buffers.unit_mask,
         targets=buffers.targets,
@@ -215,46 +215,46 @@ def buffers_of_shard(shard, worker, buffers, plan):
 
 
 @routine
-def rows_to_prefetch(shard, block, worker, plan):
+def rows_to_prefetch(shard, block, worker, spec):
     """Return the positions begin, end of the rows that a worker copies next after a shard; none if not prefetched.
 
     They are the first of its next shard or, after its last, of its first in the block that follows in the epoch.
     """
-    if plan.prefetch == 0 or not plan.ordered:
+    if spec.prefetch == 0 or not spec.ordered:
         return ZERO, ZERO
     position, count = block.position, block.size
     following = shard + 1
-    if following >= first_task(worker.thread + 1, worker.threads, plan.shards):
-        following = first_task(worker.thread, worker.threads, plan.shards)
-        position, count = position + count, min(count, plan.n_samples - position - count)
-    start = following * count // plan.shards
-    stop = (following + 1) * count // plan.shards
+    if following >= first_task(worker.thread + 1, worker.threads, spec.shards):
+        following = first_task(worker.thread, worker.threads, spec.shards)
+        position, count = position + count, min(count, spec.n_samples - position - count)
+    start = following * count // spec.shards
+    stop = (following + 1) * count // spec.shards
     return position + start, position + start + end_of_run(ZERO, stop - start)
 
 
 @routine
-def train_block(phase, block, last, worker, notes, order, buffers, sizes, plan, parameters):
+def train_block(phase, block, last, worker, notes, order, buffers, sizes, spec, parameters):
     """Train on a block, and update the weights if it completes its batch; return the phase that was reached.
 
     ``last`` is the Batch before if it is not yet noted: only now is the sum of squares of its weights known.
     """
-    phase = begin_phase(phase, plan.shards)
+    phase = begin_phase(phase, spec.shards)
     for shard in tasks_of(phase, worker):
         if shard == 0:
-            note_batch(last, notes, buffers, plan, parameters)
-        examples, mine = shard_of(block, shard, plan), buffers_of_shard(shard, worker, buffers, plan)
-        begin, end = rows_to_prefetch(shard, block, worker, plan)
-        train_on_shard(examples, begin, end, order, mine, sizes, plan, parameters)
-        add_to_sums(shard, examples, mine, plan)
+            note_batch(last, notes, buffers, spec, parameters)
+        examples, mine = shard_of(block, shard, spec), buffers_of_shard(shard, worker, buffers, spec)
+        begin, end = rows_to_prefetch(shard, block, worker, spec)
+        train_on_shard(examples, begin, end, order, mine, sizes, spec, parameters)
+        add_to_sums(shard, examples, mine, spec)
     phase = end_phase(phase, worker)
 
     if block.complete:
         phase = begin_phase(phase, worker.threads)
         for part in tasks_of(phase, worker):
-            weight_sum = weight_of_batch(block.batch, buffers, plan)
+            weight_sum = weight_of_batch(block.batch, buffers, spec)
             if weight_sum != 0.0:  # else it is as if the batch were not there
-                rule = rule_of_batch(block.batch, weight_sum, notes, plan, parameters)
-                update_weights(part, worker.threads, rule, buffers, sizes, plan, parameters)
+                rule = rule_of_batch(block.batch, weight_sum, notes, spec, parameters)
+                update_weights(part, worker.threads, rule, buffers, sizes, spec, parameters)
             end_if_late(phase, worker)
         phase = end_phase(phase, worker)
     return phase
@@ -274,41 +274,41 @@ def train_block(phase, block, last, worker, notes, order, buffers, sizes, plan, 
 
 
 @routine
-def work(train_on, thread, threads, begin, end, losses, addresses, sizes, plan, parameters, like):
+def work(train_on, thread, threads, begin, end, losses, addresses, sizes, spec, parameters, like):
     """Do one worker's part of a call: shuffle each epoch's order, and ``train_on`` one block after the other."""
-    worker = Worker(thread=thread, threads=threads, team=pointer_at(plan[TEAM], plan))
-    buffers, sizes, plan, parameters = unpack_arguments(addresses, sizes, plan, parameters, like)
-    order, generator = pointer_at(plan.order_address, worker.team), pointer_at(plan.generator, worker.team)
+    worker = Worker(thread=thread, threads=threads, team=pointer_at(spec[TEAM], spec))
+    buffers, sizes, spec, parameters = unpack_arguments(addresses, sizes, spec, parameters, like)
+    order, generator = pointer_at(spec.order_address, worker.team), pointer_at(spec.generator, worker.team)
     notes = pointer(losses)
     phase = Phase(number=ZERO, tasks=ZERO, total=ZERO, waits=ZERO)
     none = Batch(number=ZERO, epoch=ZERO, size=ZERO)
-    last, first_epoch = none, begin // plan.n_samples
+    last, first_epoch = none, begin // spec.n_samples
     while begin < end and not thread_team.ended(worker.team, threads, phase.number):
-        block = block_at(begin, plan.resident != 0 and begin // plan.n_samples > first_epoch, plan)
-        if block.position == 0 and plan.generator != 0:
+        block = block_at(begin, spec.resident != 0 and begin // spec.n_samples > first_epoch, spec)
+        if block.position == 0 and spec.generator != 0:
             phase = begin_phase(phase, ONE)
             for _ in tasks_of(phase, worker):
-                shuffle(order, plan.n_samples, generator)
+                shuffle(order, spec.n_samples, generator)
             phase = end_phase(phase, worker)
-        phase = train_on(phase, block, last, worker, notes, order, buffers, sizes, plan, parameters)
+        phase = train_on(phase, block, last, worker, notes, order, buffers, sizes, spec, parameters)
         last, begin = block.batch if block.complete else none, begin + block.size
     phase = begin_phase(phase, ONE)
     for _ in tasks_of(phase, worker):
-        note_batch(last, notes, buffers, plan, parameters)
+        note_batch(last, notes, buffers, spec, parameters)
         notes[REACHED] = begin
 
 
 @serial_and_parallel
-def train(begin, end, threads, losses, addresses, sizes, plan, parameters, like):
+def train(begin, end, threads, losses, addresses, sizes, spec, parameters, like):
     """Train on the positions begin..end of a call, counted over its epochs, with so many threads.
 
     Add to ``losses`` (1 + epochs, 2) what is noted above; what a call has done is in memory before Python can be
     interrupted. The order is shuffled at the beginning of each epoch if there is a generator. If threads wait too much
     for each other, the call ends before ``end``, after a batch. ``like`` is an array of the dtype of the network.
     """
-    thread_team.begin(pointer_at(plan[TEAM], plan), threads, max(threads, plan[SHARDS]))
+    thread_team.begin(pointer_at(spec[TEAM], spec), threads, max(threads, spec[SHARDS]))
     for thread in prange(threads):
-        work(train_block, thread, threads, begin, end, losses, addresses, sizes, plan, parameters, like)
+        work(train_block, thread, threads, begin, end, losses, addresses, sizes, spec, parameters, like)
 
 
 train_serial, train_parallel = train

@@ -30,35 +30,35 @@ from .train import (
 
 
 @routine
-def train_sparse_block(phase, block, last, worker, notes, order, buffers, sizes, plan, parameters):
+def train_sparse_block(phase, block, last, worker, notes, order, buffers, sizes, spec, parameters):
     """Do what ``train_block`` does, for sparse X."""
     phase = begin_phase(phase, worker.threads)
     for part in tasks_of(phase, worker):
-        propagate_tiles(part, worker.threads, block, order, buffers, sizes, plan, parameters)
+        propagate_tiles(part, worker.threads, block, order, buffers, sizes, spec, parameters)
     phase = end_phase(phase, worker)
 
     phase = begin_phase(phase, ONE)
     for shard in tasks_of(phase, worker):
-        note_batch(last, notes, buffers, plan, parameters)
-        add_to_sums(shard, block, buffers, plan)
+        note_batch(last, notes, buffers, spec, parameters)
+        add_to_sums(shard, block, buffers, spec)
     phase = end_phase(phase, worker)
 
     phase = begin_phase(phase, worker.threads)
     for part in tasks_of(phase, worker):
-        weight_sum = weight_of_batch(block.batch, buffers, plan)
-        rule = rule_of_batch(block.batch, weight_sum, notes, plan, parameters)
+        weight_sum = weight_of_batch(block.batch, buffers, spec)
+        rule = rule_of_batch(block.batch, weight_sum, notes, spec, parameters)
         updates = block.complete and weight_sum != 0.0  # a batch without weight is as if it were not there
-        update_features(part, worker.threads, block, updates, rule, order, buffers, sizes, plan, parameters)
+        update_features(part, worker.threads, block, updates, rule, order, buffers, sizes, spec, parameters)
         end_if_late(phase, worker)
     return end_phase(phase, worker)
 
 
 @serial_and_parallel
-def train_sparse(begin, end, threads, losses, addresses, sizes, plan, parameters, like):
+def train_sparse(begin, end, threads, losses, addresses, sizes, spec, parameters, like):
     """Do what ``train`` does, for sparse X; a call that ends early does so after a block."""
-    thread_team.begin(pointer_at(plan[TEAM], plan), threads, threads)
+    thread_team.begin(pointer_at(spec[TEAM], spec), threads, threads)
     for thread in prange(threads):
-        work(train_sparse_block, thread, threads, begin, end, losses, addresses, sizes, plan, parameters, like)
+        work(train_sparse_block, thread, threads, begin, end, losses, addresses, sizes, spec, parameters, like)
 
 
 train_sparse_serial, train_sparse_parallel = train_sparse

@@ -38,8 +38,8 @@ class Layout(NamedTuple):
     panels: int
     full_panels: int  # the first panels, which are multiplied as they are; the one that may follow is the tail panel
 
-    # the tail panel, whose registers are divided
-    tail_rows: int  # registers that its gradient takes
+    # the tail panel, whose registers are divided into groups of lanes (``tail_panel``)
+    tail_rows: int  # registers that its gradient takes; 0 if there is none
     reach: int  # numbers that may be read from the beginning of a row of x on
 
     # positions in theta
