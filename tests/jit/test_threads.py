@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import os
+import sys
 import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -206,6 +207,43 @@ def test_workqueue_is_for_one_at_a_time(two_threads, monkeypatch):
     with pytest.raises(ZeroDivisionError), threads(2):
         raise ZeroDivisionError
     assert allowed()
+
+
+def interrupted_on_the_way_in(line):
+    """Raise an interrupt before the line-th line on the way into a block of threads; return whether there is one."""
+    left = line
+
+    def trace(frame, event, argument):
+        nonlocal left
+        if frame.f_code.co_filename != room.__file__:
+            return None
+        left -= event == "line"
+        if left == 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with threads(10**6):
+            sys.settrace(before)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_an_interrupt_on_the_way_in_leaves_nothing(layer, two_threads, monkeypatch):
+    monkeypatch.setattr(room, "_layer", lambda: layer)
+    line = 1
+    while interrupted_on_the_way_in(line):
+        assert not room._seated
+        assert not room._workqueue.locked()
+        assert numba.get_num_threads() == 2
+        line += 1
+    assert line > 8
 
 
 def test_python_threads_at_once_share_the_number(two_threads):

@@ -57,7 +57,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def thread_limit() -> int:
-    """Return how many threads a parallel entry may use from here; 1 where it must not be used at all."""
+    """Return how many threads a parallel kernel may use from here; 1 where it must not be used at all."""
     if _forbidden or config.DISABLE_JIT:
         return 1
     return numba.get_num_threads() if _threads_started() else config.NUMBA_NUM_THREADS
@@ -96,8 +96,8 @@ def threads(count: int) -> Iterator[bool]:
         yield False
         return
     alone = changed = False
-    _seated.add(threading.get_ident())
     try:
+        _seated.add(threading.get_ident())  # an interrupt before the next line must not leave it there
         alone = layer != "workqueue" or _first_in_workqueue()
         share = min(count, config.NUMBA_NUM_THREADS // len(_seated))
         allowed = alone and share > 1

@@ -1,4 +1,6 @@
-"""Sparse matrices of the user's: checked before anything follows their indices, and brought to CSR."""
+"""User-supplied sparse matrices: checked before anything follows their indices, and copied for the kernels."""
+
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -17,8 +19,7 @@ def check_sparse(X, name="X"):
     ValueError
         If the arrays of X do not make up a matrix of its shape.
     """
-    check = _CHECKS.get(X.format) if sparse.issparse(X) and X.ndim == 2 else None
-    if check is not None and not check(X):
+    if sparse.issparse(X) and X.ndim == 2 and not _is_valid(X):
         raise ValueError(
             f"Sparse {name} is damaged: its arrays of indices have the wrong size, or indices outside of its shape"
             f" {X.shape}."
@@ -35,7 +36,7 @@ def arrays_of(X):
         If the copies do not make up a matrix, as X has been changed since it was checked.
     """
     data, indices, indptr = X.data.copy(), X.indices.astype(np.int64), X.indptr.astype(np.int64)
-    if not _compressed(indptr, indices, len(data), *X.shape):
+    if not _is_compressed(len(data), indices, indptr, *X.shape):
         raise ValueError(CHANGED)
     return data, indices, indptr
 
@@ -52,14 +53,57 @@ def slabs(X, dtype, rows, nonzeros):
     while begin < n:
         end = int(np.searchsorted(ends, ends[begin] + nonzeros, side="right")) - 1
         end = min(max(end, begin + 1), begin + rows, n)
-        places = slice(ends[begin], ends[end])
-        features = indices[places].astype(np.int64)
-        values = data[places].astype(dtype)
-        # one comparison for both ends of the range: as numbers without a sign, those below 0 are the largest
+        stored = slice(ends[begin], ends[end])
+        features = indices[stored].astype(np.int64)
+        values = data[stored].astype(dtype)
+        # One comparison for both ends of the range: as unsigned integers, negative ones are the largest.
         if len(features) != len(values) or features.view(np.uint64).max(initial=0) >= max(1, X.shape[1]):
             raise ValueError(CHANGED)
         yield values, features, ends[begin : end + 1] - ends[begin]
         begin = end
+
+
+def _is_valid(X):
+    """Return whether the arrays of a sparse matrix make up a matrix of its shape.
+
+    The full check of scipy does not do: it looks at no index where the last row pointer is 0, and cuts X's arrays.
+    """
+    data: Any = X.data if X.format != "dok" else None
+    n_rows, n_columns = X.shape
+    match X.format:
+        case "csr":
+            return data.ndim == 1 and _is_compressed(len(data), X.indices, X.indptr, n_rows, n_columns)
+        case "csc":
+            return data.ndim == 1 and _is_compressed(len(data), X.indices, X.indptr, n_columns, n_rows)
+        case "bsr":
+            if data.ndim != 3 or 0 in data.shape[1:]:
+                return False
+            (rows, cut_rows), (columns, cut_columns) = map(divmod, X.shape, data.shape[1:])
+            whole = cut_rows == cut_columns == 0
+            return whole and _is_compressed(len(data), X.indices, X.indptr, rows, columns)
+        case "coo":
+            aligned = len(X.coords) == 2 and all(indices.shape == data.shape for indices in X.coords)
+            return aligned and all(map(_within, X.coords, X.shape))
+        case "dia":
+            return data.ndim == 2 and X.offsets.dtype.kind in "iu" and X.offsets.shape == data.shape[:1]
+        case "lil":
+            return X.rows.shape == data.shape == (n_rows,) and all(
+                len(row) == len(values) and all(0 <= column < n_columns for column in row)
+                for row, values in zip(X.rows, data, strict=True)
+            )
+        case "dok":
+            return all(0 <= row < n_rows and 0 <= column < n_columns for row, column in X.keys())
+    return True
+
+
+def _is_compressed(n_values, indices, indptr, n_major, n_minor):
+    """Return whether row pointers and indices describe n_major rows of n_minor columns, or the reverse."""
+    return (
+        _within(indptr, n_values + 1)
+        and len(indptr) == n_major + 1
+        and _rising(indptr, len(indices))
+        and _within(indices[: indptr[-1]], n_minor)
+    )
 
 
 def _rising(indptr, most):
@@ -74,64 +118,3 @@ def _within(indices, size):
         and indices.dtype.kind in "iu"
         and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < size))
     )
-
-
-def _compressed(indptr, indices, n_data, n_major, n_minor):
-    """Return whether row pointers and indices describe n_major rows of n_minor places."""
-    return (
-        _within(indptr, n_data + 1)
-        and len(indptr) == n_major + 1
-        and _rising(indptr, len(indices))
-        and _within(indices[: indptr[-1]], n_minor)
-    )
-
-
-def _sound_csr(X):
-    return X.data.ndim == 1 and _compressed(X.indptr, X.indices, len(X.data), *X.shape)
-
-
-def _sound_csc(X):
-    return X.data.ndim == 1 and _compressed(X.indptr, X.indices, len(X.data), *X.shape[::-1])
-
-
-def _sound_bsr(X):
-    if X.data.ndim != 3 or 0 in X.data.shape[1:]:
-        return False
-    (n_rows, n_columns), (height, width) = X.shape, X.data.shape[1:]
-    whole = n_rows % height == n_columns % width == 0
-    return whole and _compressed(X.indptr, X.indices, len(X.data), n_rows // height, n_columns // width)
-
-
-def _sound_coo(X):
-    places = X.coords
-    return (
-        len(places) == 2
-        and X.data.shape == places[0].shape == places[1].shape
-        and all(_within(indices, size) for indices, size in zip(places, X.shape, strict=True))
-    )
-
-
-def _sound_dia(X):
-    return X.data.ndim == 2 and X.offsets.dtype.kind in "iu" and X.offsets.shape == X.data.shape[:1]
-
-
-def _sound_lil(X):
-    return X.rows.shape == X.data.shape == X.shape[:1] and all(
-        len(columns) == len(values) and all(0 <= column < X.shape[1] for column in columns)
-        for columns, values in zip(X.rows, X.data, strict=True)
-    )
-
-
-def _sound_dok(X):
-    return all(0 <= index < size for place in X.keys() for index, size in zip(place, X.shape, strict=True))
-
-
-_CHECKS = {
-    "csr": _sound_csr,
-    "csc": _sound_csc,
-    "bsr": _sound_bsr,
-    "coo": _sound_coo,
-    "dia": _sound_dia,
-    "lil": _sound_lil,
-    "dok": _sound_dok,
-}
