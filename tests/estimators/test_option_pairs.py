@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from shallownet import ShallowNetClassifier
+from shallownet.kernels.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -45,7 +46,7 @@ STOPS = {"early_stopping": True, "max_iter": 40, "learning_rate_init": 0.05, "va
 # For each option of the constructor, and for what data and calls may be: values other than the usual ones.
 OPTIONS = {
     "hidden_layer_sizes": [1, (8,), [16], 33],
-    "activation": "identity logistic sigmoid tanh relu leaky_relu gelu silu softplus".split(),
+    "activation": list(ACTIVATIONS),
     "solver": [{"solver": "adam", "learning_rate_init": 0.01}, SGD, {"solver": "lbfgs", "max_iter": 4}],
     "alpha": [0.0, 1.0],
     "batch_size": ["auto", "full", 1, 30, 89, 0.25],

@@ -10,6 +10,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from shallownet import ShallowNetClassifier
+from shallownet.kernels.activations import REGISTRY
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -22,7 +23,7 @@ LOADERS = {
 EVEN_BATCHES = {"digits": 599, "iris": 50, "wine": 89, "breast_cancer": 569}  # 569 is a prime
 UNEVEN_BATCHES = {"digits": 200, "iris": 64, "wine": 50, "breast_cancer": 120}
 
-ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
+ACTIVATIONS = [row.name for row in REGISTRY if row.mlp_name == row.name]
 SOLVERS = {"adam": {"solver": "adam", "learning_rate_init": 0.01}}
 for schedule, settings in {
     "constant": {"learning_rate_init": 0.1},

@@ -20,6 +20,7 @@ import polars
 from scipy import sparse
 
 from shallownet import ShallowNetClassifier
+from shallownet.kernels.activations import ACTIVATIONS
 
 ALLOWED = ValueError, TypeError  # NotFittedError is a ValueError
 
@@ -307,7 +308,7 @@ ODD = [
 ]  # fmt: skip
 
 GOOD = {
-    "activation": ["identity", "logistic", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus"],
+    "activation": list(ACTIVATIONS),
     "solver": ["lbfgs", "sgd", "sgd", "adam", "adam", "adam"],
     "alpha": [0, 1e-4, 1, 1e300],
     "batch_size": ["auto", "full", 1, 7, 0.3, 1e-9, np.int64(5)],

@@ -13,6 +13,7 @@ from scipy.special import ndtr, xlogy
 ACTIVATIONS = {
     "identity": (lambda z, slope: z, lambda z, slope: np.ones_like(z)),
     "logistic": (lambda z, slope: sigma(z), lambda z, slope: sigma(z) * (1 - sigma(z))),
+    "sigmoid": (lambda z, slope: sigma(z), lambda z, slope: sigma(z) * (1 - sigma(z))),
     "tanh": (lambda z, slope: np.tanh(z), lambda z, slope: 1 - np.tanh(z) ** 2),
     "relu": (lambda z, slope: np.maximum(z, 0), lambda z, slope: np.where(z < 0, 0.0, 1.0)),
     "leaky_relu": (lambda z, slope: np.where(z < 0, slope * z, z), lambda z, slope: np.where(z < 0, slope, 1.0)),

@@ -77,7 +77,7 @@ class NaiveClassifier:
             self.s = self.s * compute_sample_weight(self.class_weight, y)
         self.random = check_random_state(self.random_state)
         self.model = naive.Model(
-            {"sigmoid": "logistic"}.get(self.activation, self.activation),
+            self.activation,
             "logistic" if y.ndim == 2 or len(self.classes) == 2 else "softmax",
             self.alpha,
             self.negative_slope,
@@ -106,7 +106,7 @@ class NaiveClassifier:
         if self.init == "glorot_uniform":
             drawn = []
             for fan_in, fan_out in shapes:
-                bound = math.sqrt((2 if self.model.activation == "logistic" else 6) / (fan_in + fan_out))
+                bound = math.sqrt((2 if self.model.activation in ("logistic", "sigmoid") else 6) / (fan_in + fan_out))
                 drawn += [self.random.uniform(-bound, bound, shape) for shape in ((fan_in, fan_out), fan_out)]
             return drawn[0].T, drawn[1], drawn[2].T, drawn[3]
         if self.init == "small_normal":

@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ..kernels.activations import ACTIVATIONS
+
 EXTRAS = {"matplotlib", "pandas"}
 INTERRUPTED = 130  # the exit status of a process that Ctrl-C ended, by the shells' convention
 
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--activation",
         default="relu",
-        choices=["identity", "logistic", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus"],
+        choices=list(ACTIVATIONS),
         help="activation of the hidden layer (default: relu)",
     )
     add("--solver", default="adam", choices=["sgd", "adam"], help="(default: adam)")
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job and return the exit status: 0, or 2 after one line about what is wrong."""
     options = parser().parse_args(arguments)
     try:
-        # only here, so that help and wrong options need not wait for scikit-learn and matplotlib
+        # only here, so that help and wrong options need not wait for pandas and matplotlib
         from .csv_files import DataError
         from .job import JobError, run
 

@@ -18,12 +18,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
 from ..estimators.classifier import ShallowNetClassifier
+from ..kernels.activations import MLP_NAMES
 from .csv_files import DataError, Dialect
 from .data import Data, load
 from .pictures import save_boundary, save_hidden_weights, save_loss_curves
 from .progress import epoch_bar
 
-NOT_IN_PEER = ("leaky_relu", "gelu", "silu", "softplus")  # the activations that MLPClassifier lacks
 INTERRUPTED = "Training interrupted"  # how the warning of an interrupted fit begins, in both classifiers
 
 
@@ -77,7 +77,7 @@ def run(options: Namespace) -> None:
     if options.compare:
         if fits[0].interrupted:
             print("the fit was interrupted, so there is no comparison with MLPClassifier")
-        elif options.activation in NOT_IN_PEER:
+        elif MLP_NAMES[options.activation] is None:
             print(f"MLPClassifier has no {options.activation}, so there is no comparison")
         else:
             fits.append(fitted("MLPClassifier", peer(options, len(y_train)), data, parts))
@@ -121,8 +121,7 @@ def peer(options: Namespace, n_samples: int) -> MLPClassifier:
     """Return MLPClassifier with the same parameters, in its words."""
     parameters = classifier(options).get_params()
     shared = {name: parameters[name] for name in MLPClassifier().get_params() if name in parameters}
-    if options.activation == "sigmoid":
-        shared["activation"] = "logistic"
+    shared["activation"] = MLP_NAMES[options.activation]
     if options.batch_size == "full":
         shared["batch_size"] = n_samples
     return MLPClassifier(**shared)

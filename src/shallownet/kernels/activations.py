@@ -1,54 +1,73 @@
-"""Hidden activations g(z1) and their derivatives, by code.
+"""Hidden activations g(z1) and their derivatives.
 
-An activation is a function from lanes to value and derivative together, so that an exponential is paid once; the
-derivative waits in its own buffer for the delta of the hidden layer. A new one is a function, a code, a name and
-a line in ``activate``.
+``REGISTRY`` lists them, one row each. The constraints of the estimators' parameter, the choices on the command line,
+the comparison with MLPClassifier, tests and benchmarks are derived from it.
+
+An activation is a function from lanes of z to value and derivative together, so that an exponential is computed once;
+the derivative waits in a buffer of its own for the backward pass. Kernels are told an activation by its code.
+
+To add an activation
+--------------------
+1. Here: a function such as ``silu_unit``, which takes lanes of z and ``slope`` and returns lanes of g(z) and of g'(z);
+   a code; a row of ``REGISTRY``; and two lines in ``activate``, which sends the code to the function.
+   Write it with the operations of ``simd.vector_ops`` and ``simd.vector_math``; numbers become lanes by themselves,
+   but for a constant result (``splat``). It must return NaN for NaN and the limits at infinite z: mind infinity times
+   0 (``bounded``).
+2. In ``tests/support/naive.py``: its formula and that of its derivative in NumPy. The tests compare both.
+3. In the docstring of ShallowNetClassifier: its name and formula.
+
+``activate`` is written out because Numba compiles neither tables of functions nor loops over them. A chain of routines
+made from ``REGISTRY`` has the same results but takes 4 % longer to compile, which delays the first fit; instead, a test
+checks that each code leads to the function of its row.
 
 Reference: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), for GELU and SiLU.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 from ..jit.compiling import routine
 from ..simd.vector_math import erfcx, exp, log1p, logistic, tanh
 from ..simd.vector_ops import select
 from ..simd.vectors import lane_count, load, splat, store
 
-IDENTITY, LOGISTIC, TANH, RELU, LEAKY_RELU, GELU, SILU, SOFTPLUS = range(8)
-
-# The public names; "sigmoid" is another name of the logistic function.
-ACTIVATIONS = {
-    "identity": IDENTITY,
-    "logistic": LOGISTIC,
-    "sigmoid": LOGISTIC,
-    "tanh": TANH,
-    "relu": RELU,
-    "leaky_relu": LEAKY_RELU,
-    "gelu": GELU,
-    "silu": SILU,
-    "softplus": SOFTPLUS,
-}
-
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TAU = math.sqrt(2 * math.pi)
 
 
+# --- one function for each activation -------------------------------------------------------------------
+
+
 @routine
-def logistic_unit(z):
+def identity_unit(z, slope):
+    """Return z and 1."""
+    return z, splat(z, 1.0)
+
+
+@routine
+def logistic_unit(z, slope):
     """Return 1 / (1 + exp(-z)) and a (1 - a)."""
     a = logistic(z)
     return a, a * (1.0 - a)
 
 
 @routine
-def tanh_unit(z):
+def tanh_unit(z, slope):
     """Return tanh(z) and 1 - a**2."""
     a = tanh(z)
     return a, 1.0 - a * a
 
 
 @routine
-def gelu_unit(z):
+def relu_unit(z, slope):
+    """Return z and 1 for z >= 0, slope z and slope for z < 0. ReLU itself is that with slope 0."""
+    below = z < 0.0
+    return select(below, z * slope, z), select(below, splat(z, slope), 1.0)
+
+
+@routine
+def gelu_unit(z, slope):
     """Return z F(z) and F(z) + z f(z), F and f the normal distribution and its density."""
     c = bounded(z)
     bell = exp(c * c * -0.5)
@@ -58,11 +77,17 @@ def gelu_unit(z):
 
 
 @routine
-def silu_unit(z):
+def silu_unit(z, slope):
     """Return z s(z) and s + z s (1 - s), s the logistic function."""
     c = bounded(z)
     s = logistic(c)
     return select(z < 0.0, c, z) * s, s + c * s * (1.0 - s)
+
+
+@routine
+def softplus_unit(z, slope):
+    """Return log(1 + exp(z)) and the logistic function."""
+    return select(z < 0.0, 0.0, z) + log1p(exp(select(z < 0.0, z, -z))), logistic(z)
 
 
 @routine
@@ -72,60 +97,84 @@ def bounded(z):
     return select(z >= 1e4, 1e4, z)
 
 
-@routine
-def softplus_unit(z):
-    """Return log(1 + exp(z)) and the logistic function."""
-    return select(z < 0.0, 0.0, z) + log1p(exp(select(z < 0.0, z, -z))), logistic(z)
+# --- the registry ---------------------------------------------------------------------------------------
+
+
+class Activation(NamedTuple):
+    """A row of the registry."""
+
+    name: str  # what users call it
+    code: int  # what kernels call it
+    function: Callable  # (lanes of z, slope for z < 0) -> lanes of g(z), lanes of g'(z)
+    mlp_name: str | None  # what MLPClassifier calls it; None if MLPClassifier does not have it
+
+
+IDENTITY, LOGISTIC, TANH, RELU, LEAKY_RELU, GELU, SILU, SOFTPLUS = range(8)
+
+REGISTRY = (
+    Activation("identity", IDENTITY, identity_unit, "identity"),
+    Activation("logistic", LOGISTIC, logistic_unit, "logistic"),
+    Activation("sigmoid", LOGISTIC, logistic_unit, "logistic"),  # another name
+    Activation("tanh", TANH, tanh_unit, "tanh"),
+    Activation("relu", RELU, relu_unit, "relu"),
+    Activation("leaky_relu", LEAKY_RELU, relu_unit, None),
+    Activation("gelu", GELU, gelu_unit, None),
+    Activation("silu", SILU, silu_unit, None),
+    Activation("softplus", SOFTPLUS, softplus_unit, None),
+)
+
+ACTIVATIONS = {row.name: row.code for row in REGISTRY}
+MLP_NAMES = {row.name: row.mlp_name for row in REGISTRY}
+
+
+# --- their use in kernels -------------------------------------------------------------------------------
 
 
 @routine
 def activate(code, slope, z, derivative, start, stop):
-    """Replace z by g(z) and set derivative to g'(z), for flat places start..stop.
+    """Replace z by g(z) and set derivative to g'(z), for positions start..stop, whole lanes.
 
-    The derivative is stored first, so that a forward pass, which has no use for it, may give z for both (and has
-    ``rectify`` for the most usual code).
-    INOUT z; OUT derivative; both have room for whole lanes.
+    INOUT z; OUT derivative, which is stored first and so may be z itself.
     """
     lanes = lane_count(z)
     if code == IDENTITY:
         for i in range(start, stop, lanes):
-            store_pair(z, derivative, i, (load(z, i), splat(z, 1.0)))
+            store_pair(z, derivative, i, identity_unit(load(z, i), slope))
     elif code == LOGISTIC:
         for i in range(start, stop, lanes):
-            store_pair(z, derivative, i, logistic_unit(load(z, i)))
+            store_pair(z, derivative, i, logistic_unit(load(z, i), slope))
     elif code == TANH:
         for i in range(start, stop, lanes):
-            store_pair(z, derivative, i, tanh_unit(load(z, i)))
+            store_pair(z, derivative, i, tanh_unit(load(z, i), slope))
     elif code == GELU:
         for i in range(start, stop, lanes):
-            store_pair(z, derivative, i, gelu_unit(load(z, i)))
+            store_pair(z, derivative, i, gelu_unit(load(z, i), slope))
     elif code == SILU:
         for i in range(start, stop, lanes):
-            store_pair(z, derivative, i, silu_unit(load(z, i)))
+            store_pair(z, derivative, i, silu_unit(load(z, i), slope))
     elif code == SOFTPLUS:
         for i in range(start, stop, lanes):
-            store_pair(z, derivative, i, softplus_unit(load(z, i)))
-    else:
-        # ReLU is the leaky ReLU of slope 0; at z = 0 the derivative of both is 1
+            store_pair(z, derivative, i, softplus_unit(load(z, i), slope))
+    else:  # RELU, LEAKY_RELU
         for i in range(start, stop, lanes):
-            x = load(z, i)
-            below = x < 0.0
-            store_pair(z, derivative, i, (select(below, x * slope, x), select(below, splat(z, slope), 1.0)))
+            store_pair(z, derivative, i, relu_unit(load(z, i), slope))
 
 
 @routine
-def rectify(slope, z, start, stop):
-    """Replace z by its leaky ReLU, without a derivative, for flat places start..stop. INOUT z.
+def activate_only(code, slope, z, start, stop):
+    """Replace z by g(z), for positions start..stop, whole lanes; for inference, which needs no derivative.
 
-    For a forward pass: half the stores of ``activate`` are a thirtieth of a prediction.
+    INOUT z.
     """
-    for i in range(start, stop, lane_count(z)):
-        x = load(z, i)
-        store(z, i, select(x < 0.0, x * slope, x))
+    if code == RELU or code == LEAKY_RELU:  # the default: storing no derivative saves 3 % of a prediction
+        for i in range(start, stop, lane_count(z)):
+            store(z, i, relu_unit(load(z, i), slope)[0])
+    else:
+        activate(code, slope, z, z, start, stop)
 
 
 @routine
 def store_pair(values, derivatives, i, pair):
-    """Store value and derivative of one lane group. OUT values, derivatives."""
+    """Store lanes of values and of derivatives at position i. OUT values, derivatives."""
     store(derivatives, i, pair[1])
     store(values, i, pair[0])

@@ -11,7 +11,7 @@ from ..jit.compiling import ZERO, allocating_routine, jitable, routine
 from ..simd.matmul import Output, Panels, output_layer
 from ..simd.vector_ops import fma, select
 from ..simd.vectors import align_up, lane_count, load, numbers, pointer, pointer_at, read, splat, store
-from .activations import LEAKY_RELU, RELU, activate, rectify
+from .activations import activate_only
 from .losses import OUTPUT_LOGISTIC, probabilities
 from .predict_few import GROUP
 from .structs import TILE
@@ -128,10 +128,7 @@ def activate_rows(count, a1, gap, theta, sizes, activation, slope):
     for j in range(sizes.panels):
         first = j * gap
         last = first + count * lanes
-        if activation == RELU or activation == LEAKY_RELU:
-            rectify(slope, a1, first, last)
-        else:
-            activate(activation, slope, a1, a1, first, last)
+        activate_only(activation, slope, a1, first, last)
         if j == sizes.panels - 1 and sizes.hidden % lanes:
             exists = load(theta, sizes.size) == 1.0
             for i in range(first, last, lanes):
