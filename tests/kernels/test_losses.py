@@ -4,7 +4,11 @@ import naive
 import numpy as np
 import pytest
 from harness import DTYPES, cross_entropy, probabilities
+from numba import njit
 from sklearn.metrics import log_loss
+
+from shallownet.kernels.losses import OUTPUTS, REGISTRY, columns_of
+from shallownet.simd.vectors import lane_count, pointer, splat, store
 
 CASES = [("logistic", 1), ("logistic", 3), ("softmax", 2), ("softmax", 3), ("softmax", 26)]
 
@@ -37,7 +41,7 @@ def outputs(n, n_outputs, dtype, size=1.5):
 @pytest.mark.parametrize(("output", "n_outputs"), CASES)
 def test_probabilities(output, n_outputs, n, dtype):
     z2, b2 = outputs(n, n_outputs, dtype), outputs(n_outputs, 1, dtype).ravel()
-    function = naive.sigma if output == "logistic" else naive.softmax
+    function = naive.OUTPUTS[output]
     a2 = probabilities(output, z2, b2)
     np.testing.assert_allclose(a2, function(z2.astype(float) + b2), rtol=precision(dtype) * 10, atol=0)
     if output == "softmax":
@@ -52,7 +56,7 @@ def test_softmax_of_large_outputs_does_not_overflow(dtype):
     np.testing.assert_array_equal(a2[2], [1, 0, 0])
 
 
-@pytest.mark.parametrize("output", ["logistic", "softmax"])
+@pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("place", [0, 1])
 def test_nan_makes_its_example_nan(output, place, dtype):
     z2 = np.ones((3, 2), dtype)
@@ -64,7 +68,7 @@ def test_nan_makes_its_example_nan(output, place, dtype):
 
 @pytest.mark.parametrize(("output", "n_outputs"), CASES)
 def test_cross_entropy_and_its_delta(output, n_outputs, n, dtype):
-    function = naive.sigma if output == "logistic" else naive.softmax
+    function = naive.OUTPUTS[output]
     a2 = function(outputs(n, n_outputs, float)).astype(dtype)
     Y, s = targets(output, n, n_outputs), (np.arange(n) % 4 / 2).astype(dtype)
     losses, dz2 = cross_entropy(output, a2, Y, s, np.finfo(dtype).eps)
@@ -85,3 +89,40 @@ def test_loss_is_clipped_as_log_loss_is(p, dtype):
     np.testing.assert_array_equal(dz2, a2 - Y)  # the delta is not clipped
     losses, _ = cross_entropy("softmax", np.hstack([1 - a2, a2]), np.eye(2), np.ones(2, dtype), np.finfo(dtype).eps)
     np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize("row", REGISTRY, ids=lambda row: row.name)
+def test_a_code_leads_to_the_functions_of_its_row(row, dtype):
+    output, loss = row.output, row.loss
+
+    @njit
+    def apply_output(z2, b2):
+        for t in range(0, z2.shape[1], lane_count(pointer(z2))):
+            output(pointer(z2), z2.shape[1], z2.shape[0], pointer(b2), 0, t)
+
+    @njit
+    def apply_loss(a2, y, losses, clip):
+        p = pointer(a2)
+        for t in range(0, a2.shape[1], lane_count(p)):
+            store(pointer(losses), t, loss(p, a2.shape[1], a2.shape[0], pointer(y), splat(p, 1.0), clip, 0.1, t))
+
+    n, k, clip = 32, 3, np.finfo(dtype).eps
+    z2, b2, Y = outputs(n, k, dtype), outputs(k, 1, dtype).ravel(), targets(row.name, n, k)
+    a2 = np.ascontiguousarray(z2.T)
+    apply_output(a2, b2)
+    assert probabilities(row.name, z2, b2).tobytes() == a2.T.tobytes()
+    losses, dz2 = cross_entropy(row.name, np.ascontiguousarray(a2.T), Y, np.ones(n, dtype), clip, 0.1)
+    y = Y.T if row.name == "logistic" else Y.argmax(axis=1)[np.newaxis]
+    found = np.empty(n, dtype)
+    apply_loss(a2, np.ascontiguousarray(y.astype(dtype)), found, clip)
+    assert losses.tobytes() == found.tobytes()
+    assert dz2.tobytes() == a2.T.tobytes()
+
+
+def test_the_reference_knows_every_output():
+    assert set(naive.OUTPUTS) == set(OUTPUTS)
+    assert len(set(OUTPUTS.values())) == len(REGISTRY)
+
+
+def test_one_logistic_output_predicts_two_classes():
+    assert [columns_of(OUTPUTS[name], n) for name, n in [("logistic", 1), ("logistic", 3), ("softmax", 3)]] == [2, 3, 3]

@@ -28,7 +28,7 @@ needs_longdouble = pytest.mark.skipif(
     np.finfo(np.longdouble).nmant <= np.finfo(np.float64).nmant, reason="longdouble is float64 here"
 )
 DTYPES = [np.float32, np.float64]
-OUTPUTS = {"logistic": loss.OUTPUT_LOGISTIC, "softmax": loss.OUTPUT_SOFTMAX}
+OUTPUTS = loss.OUTPUTS
 MODEL, RULE = Model(), Rule()
 SOLVERS = {name: row.code for name, row in updates.OPTIMIZERS.items() if name != "gradient"}
 

@@ -59,13 +59,16 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+OUTPUTS = {"logistic": sigma, "softmax": softmax}
+
+
 def forward(model, weights, X, kept=1.0):
     """Return z1, a1 and a2; ``kept`` (n, n_hidden) is what dropout multiplies the hidden activations by."""
     W1, b1, W2, b2 = weights
     z1 = X @ W1.T + b1
     a1 = ACTIVATIONS[model.activation][0](z1, model.slope) * kept
     z2 = a1 @ W2.T + b2
-    return z1, a1, sigma(z2) if model.output == "logistic" else softmax(z2)
+    return z1, a1, OUTPUTS[model.output](z2)
 
 
 def smoothed(model, Y):

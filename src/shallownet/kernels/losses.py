@@ -1,100 +1,107 @@
-"""The output activation, the cross-entropy and its delta, for one group of examples in lanes at a time.
+"""Output activations and their losses: a2, the loss of each example, and dz2.
 
-z2 lies as [k][t]: the examples t fill the lanes, so that softmax needs no sum across lanes.
+``REGISTRY`` lists them, one row each: an output activation together with the loss of which dz2 = a2 - target is the
+delta, up to the weight of the example.
 
-One logistic unit for two classes, softmax for more; in both cases dz2 = a2 - y. The loss of an example is
--log of the probability of its class, which is kept at least the dtype's epsilon away from 0 and 1, as
-scikit-learn's log_loss does. With label smoothing s the targets are (1 - s) y + s / K over K classes, K = 2 for a
-logistic output.
+- "logistic": one unit for two classes, or one for each label. The loss is the cross-entropy, summed over the units.
+- "softmax": more than two classes. The loss is the cross-entropy.
+
+z2, a2 and dz2 are one buffer [k][t], which lanes of examples t pass through together, so that softmax needs no sum
+across lanes; output k begins at k * stride. Probabilities within a loss are kept at least ``clip``, the epsilon of the
+dtype, away from 0 and 1, as scikit-learn's log_loss does. With label smoothing s the targets are
+(1 - s) y + s / K over K classes, K = 2 for a logistic output.
+
+To add a loss
+-------------
+1. Here: a function such as ``softmax_output`` that turns z2 into a2, and one such as ``softmax_loss`` that returns the
+   losses and turns a2 into dz2, both for lanes of examples at ``t``; a code; a row of ``REGISTRY``; and a branch in
+   ``probabilities`` and in ``cross_entropy`` each, which send the code to the functions (why they are written out is
+   explained in ``activations``).
+2. In ``tests/support/naive.py``: the formulas in NumPy. The tests compare both.
+3. In ``training``: which estimator and kind of target it belongs to, and what a target is in ``y``.
 
 Reference: C. Szegedy et al., "Rethinking the Inception architecture" (2016), for label smoothing.
 """
 
-from ..jit.compiling import routine
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..jit.compiling import jitable, routine
 from ..simd.vector_math import exp, log, logistic
 from ..simd.vector_ops import select
 from ..simd.vectors import lane_count, load, splat, store
 
-OUTPUT_LOGISTIC, OUTPUT_SOFTMAX = range(2)
-OUTPUTS = {"logistic": OUTPUT_LOGISTIC, "softmax": OUTPUT_SOFTMAX}
+# --- one function for each output activation ------------------------------------------------------------
 
 
 @routine
-def probabilities(code, z2, gap, outputs, theta, b2, start, stop):
-    """Replace z2 by a2 = sigma(z2 + b2), for examples start..stop in whole lanes.
+def logistic_output(z2, stride, outputs, theta, b2, t):
+    """Replace z2 by a2 = 1 / (1 + exp(-(z2 + b2))) for the examples at t. IN theta; INOUT z2."""
+    for k in range(outputs):
+        store(z2, k * stride + t, logistic(load(z2, k * stride + t) + theta[b2 + k]))
 
-    IN theta; INOUT z2.
+
+@routine
+def softmax_output(z2, stride, outputs, theta, b2, t):
+    """Replace z2 by a2 = softmax(z2 + b2) for the examples at t. IN theta; INOUT z2."""
+    largest = load(z2, t) + theta[b2]
+    for k in range(outputs):
+        z = load(z2, k * stride + t) + theta[b2 + k]
+        store(z2, k * stride + t, z)
+        largest = select(largest < z, z, largest)
+    partition = splat(z2, 0.0)
+    for k in range(outputs):
+        power = exp(load(z2, k * stride + t) - largest)
+        store(z2, k * stride + t, power)
+        partition = partition + power
+    scale = 1.0 / partition
+    for k in range(outputs):
+        store(z2, k * stride + t, load(z2, k * stride + t) * scale)
+
+
+# --- one function for each loss -------------------------------------------------------------------------
+
+
+@routine
+def logistic_loss(a2, stride, outputs, y, w, clip, smoothing, t):
+    """Return the losses of the examples at t, without their weights w, and replace a2 by w * dz2.
+
+    y is 0 or 1 for each output, as [k][t].
+    IN y; INOUT a2.
     """
-    lanes = lane_count(z2)
-    for t in range(start, stop, lanes):
-        if code == OUTPUT_LOGISTIC:
-            for k in range(outputs):
-                store(z2, k * gap + t, logistic(load(z2, k * gap + t) + theta[b2 + k]))
-        else:
-            largest = load(z2, t) + theta[b2]
-            for k in range(outputs):
-                z = load(z2, k * gap + t) + theta[b2 + k]
-                store(z2, k * gap + t, z)
-                largest = select(largest < z, z, largest)
-            partition = splat(z2, 0.0)
-            for k in range(outputs):
-                power = exp(load(z2, k * gap + t) - largest)
-                store(z2, k * gap + t, power)
-                partition = partition + power
-            scale = 1.0 / partition
-            for k in range(outputs):
-                store(z2, k * gap + t, load(z2, k * gap + t) * scale)
-
-
-@routine
-def cross_entropy(code, a2, gap, outputs, y, weight, losses, clip, smoothing, start, stop):
-    """Set the weighted loss of each example and replace a2 by dz2 = weight * (a2 - target).
-
-    y holds the class index of each example (softmax) or, as [k][t], 0 or 1 for each output (logistic). Examples
-    that only fill up the lanes have weight 0.
-    IN y, weight; INOUT a2; OUT losses.
-    """
-    for t in range(start, stop, lane_count(a2)):
-        w = load(weight, t)
-        if code == OUTPUT_LOGISTIC:
-            loss = logistic_loss(a2, gap, outputs, y, w, clip, smoothing, t)
-        else:
-            loss = softmax_loss(a2, gap, outputs, y, w, clip, smoothing, t)
-        store(losses, t, loss * w)
-
-
-@routine
-def logistic_loss(a2, gap, outputs, y, w, clip, smoothing, t):
-    """Return the losses of the examples at t; INOUT a2."""
     loss = splat(a2, 0.0)
     for k in range(outputs):
-        p = load(a2, k * gap + t)
-        target = load(y, k * gap + t)
+        p = load(a2, k * stride + t)
+        target = load(y, k * stride + t)
         if smoothing == 0.0:
             loss = loss - log(clipped(select(target == 0.0, 1.0 - p, p), clip))
         else:
             target = target * (1.0 - smoothing) + 0.5 * smoothing
             q = clipped(p, clip)
             loss = loss - (target * log(q) + (1.0 - target) * log(1.0 - q))
-        store(a2, k * gap + t, (p - target) * w)
+        store(a2, k * stride + t, (p - target) * w)
     return loss
 
 
 @routine
-def softmax_loss(a2, gap, outputs, y, w, clip, smoothing, t):
-    """Return the losses of the examples at t; INOUT a2."""
+def softmax_loss(a2, stride, outputs, y, w, clip, smoothing, t):
+    """Return the losses of the examples at t, without their weights w, and replace a2 by w * dz2.
+
+    y is the class index of each example.
+    IN y; INOUT a2.
+    """
     target = load(y, t)
     likelihood, others = splat(a2, 0.0), splat(a2, 0.0)
     share = smoothing / outputs
     for k in range(outputs):
-        p = load(a2, k * gap + t)
+        p = load(a2, k * stride + t)
         hit = target == float(k)
         likelihood = select(hit, p, likelihood)
         delta = select(hit, p - 1.0, p)
         if smoothing != 0.0:
             others = others + log(clipped(p, clip))
             delta = delta + select(hit, splat(a2, smoothing - share), -share)
-        store(a2, k * gap + t, delta * w)
+        store(a2, k * stride + t, delta * w)
     return -((1.0 - smoothing) * log(clipped(likelihood, clip)) + share * others)
 
 
@@ -103,3 +110,60 @@ def clipped(p, clip):
     """Return p, kept at least ``clip`` away from 0 and 1."""
     p = select(p < clip, clip, p)
     return select(p >= 1.0 - clip, 1.0 - clip, p)
+
+
+# --- the registry ---------------------------------------------------------------------------------------
+
+
+class Loss(NamedTuple):
+    """A row of the registry."""
+
+    name: str  # of the output activation, as in ``out_activation_``
+    code: int  # what kernels call it
+    output: Callable  # (z2, stride, outputs, theta, b2, t): z2 becomes a2
+    loss: Callable  # (a2, stride, outputs, y, w, clip, smoothing, t): a2 becomes w * dz2; returns lanes of losses
+
+
+OUTPUT_LOGISTIC, OUTPUT_SOFTMAX = range(2)
+
+REGISTRY = (
+    Loss("logistic", OUTPUT_LOGISTIC, logistic_output, logistic_loss),
+    Loss("softmax", OUTPUT_SOFTMAX, softmax_output, softmax_loss),
+)
+
+OUTPUTS = {row.name: row.code for row in REGISTRY}
+
+
+# --- their use in kernels -------------------------------------------------------------------------------
+
+
+@routine
+def probabilities(code, z2, stride, outputs, theta, b2, start, stop):
+    """Replace z2 by a2, for examples start..stop in whole lanes. IN theta; INOUT z2."""
+    for t in range(start, stop, lane_count(z2)):
+        if code == OUTPUT_LOGISTIC:
+            logistic_output(z2, stride, outputs, theta, b2, t)
+        else:
+            softmax_output(z2, stride, outputs, theta, b2, t)
+
+
+@routine
+def cross_entropy(code, a2, stride, outputs, y, weight, losses, clip, smoothing, start, stop):
+    """Set the weighted loss of each example and replace a2 by dz2 = weight * (a2 - target).
+
+    y is what the function of the loss expects. Examples that only fill up the lanes have weight 0.
+    IN y, weight; INOUT a2; OUT losses.
+    """
+    for t in range(start, stop, lane_count(a2)):
+        w = load(weight, t)
+        if code == OUTPUT_LOGISTIC:
+            loss = logistic_loss(a2, stride, outputs, y, w, clip, smoothing, t)
+        else:
+            loss = softmax_loss(a2, stride, outputs, y, w, clip, smoothing, t)
+        store(losses, t, loss * w)
+
+
+@jitable
+def columns_of(code, outputs):
+    """Return the number of columns of predictions: one logistic output has the probabilities of two classes."""
+    return 2 if code == OUTPUT_LOGISTIC and outputs == 1 else outputs
