@@ -1,5 +1,7 @@
 """Class probabilities of any number of rows, in any layout, on any number of threads."""
 
+from contextlib import contextmanager
+
 import naive
 import numpy as np
 import pytest
@@ -77,6 +79,7 @@ def test_nan_stays_in_its_row(dtype):
 def test_threads_are_tried_where_they_may_pay(rows, n_threads, expected, monkeypatch):
     monkeypatch.setattr(_forward, "_schedulers", {})
     monkeypatch.setattr(_pace, "WORTH_LOADING", 0)
+    monkeypatch.setattr(_pace, "crowded", lambda: False)
     used = set()
     for name in ("serial", "parallel"):
         copy = getattr(_forward, f"predict_{name}")
@@ -85,6 +88,28 @@ def test_threads_are_tried_where_they_may_pay(rows, n_threads, expected, monkeyp
     for _ in range(3):
         predict(task, Model("tanh"), np.float64, n_threads=n_threads)
     assert used == expected
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_the_scheduler_is_told_which_kernel_ran(allowed, monkeypatch):
+    """Threads that are asked for may be refused."""
+    recorded, ran = [], []
+
+    @contextmanager
+    def threads(count):
+        yield allowed
+
+    monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
+    monkeypatch.setattr(_forward, "threads", threads)
+    monkeypatch.setattr(_forward, "_schedulers", {})
+    monkeypatch.setattr(ThreadScheduler, "next_call", lambda scheduler, left: (True, left))
+    monkeypatch.setattr(ThreadScheduler, "record", lambda scheduler, parallel, *_: recorded.append(parallel))
+    for name in ("serial", "parallel"):
+        copy = getattr(_forward, f"predict_{name}")
+        monkeypatch.setattr(_forward, f"predict_{name}", lambda *run, n=name, f=copy: ran.append(n) or f(*run))
+    predict(problem(777, 5, 20, 3), Model(), np.float64, n_threads=2)
+    assert recorded == [allowed]
+    assert ran[-1] == ("parallel" if allowed else "serial")
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

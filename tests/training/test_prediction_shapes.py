@@ -1,6 +1,7 @@
 """Predictions of few and many rows, features and units: one result by every way, at a cost that the rows make."""
 
 import tracemalloc
+import weakref
 from time import perf_counter
 
 import numpy as np
@@ -12,7 +13,9 @@ from scipy.special import softmax
 from shallownet import ShallowNetClassifier
 from shallownet.kernels.activations import TANH
 from shallownet.kernels.losses import OUTPUT_SOFTMAX
-from shallownet.kernels.predict import FEW, LEAST_FEATURES, MOST_FEATURES, STRIP_BYTES, strip_of
+from shallownet.kernels.memory import Memory
+from shallownet.kernels.predict import CHUNK_BYTES, FEW_ROWS, LEAST_FEATURES, MOST_FEATURES, chunk_of
+from shallownet.kernels.predict_head import Job
 from shallownet.training import inference as _forward
 from shallownet.training import thread_scheduler as _pace
 from shallownet.training.inference import hidden_activations, predict_proba
@@ -20,10 +23,10 @@ from shallownet.training.thread_scheduler import ThreadScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-# rows, features, units, outputs: with one strip and several, few rows and many, lanes of units and of rows
+# rows, features, units, outputs: with one chunk and several, few rows and many, lanes of units and of rows
 SHAPES = [
-    (1, 1, 1, 2), (FEW, 700, 100, 3), (FEW + 1, 700, 100, 3), (5, 1300, 1, 3), (100, 1300, 1, 3), (100, 1300, 6, 3),
-    (100, 1300, 7, 3), (150, 2000, 33, 4), (70, 530, 200, 2), (3, 3000, 257, 3), (1000, 64, 100, 10),
+    (1, 1, 1, 2), (FEW_ROWS, 700, 100, 3), (FEW_ROWS + 1, 700, 100, 3), (5, 1300, 1, 3), (100, 1300, 1, 3),
+    (100, 1300, 6, 3), (100, 1300, 7, 3), (150, 2000, 33, 4), (70, 530, 200, 2), (3, 3000, 257, 3), (1000, 64, 100, 10),
 ]  # fmt: skip
 
 
@@ -138,8 +141,51 @@ def test_sparse_X_is_read_a_slab_at_a_time(monkeypatch):
     assert sum(sizes) == X.nnz and max(sizes) <= 100
 
 
+@pytest.mark.parametrize("dense", [True, False], ids=["converted", "sparse"])
+def test_copies_are_held_while_a_kernel_runs(dense, monkeypatch):
+    """Of a part of X that has another dtype; of the rows of W1 that a slab of sparse X needs."""
+    alive, calls = weakref.WeakKeyDictionary(), []
+
+    class Recording(Memory):
+        def address(self, array):
+            alive.setdefault(self, []).append(super().address(array))
+            return alive[self][-1]
+
+    def checked(run, job, position, field):
+        address = job[Job._fields.index(field)] + position
+        calls.append(address in {known for addresses in alive.values() for known in addresses})
+        return run()
+
+    random = np.random.default_rng(0)
+    (w1, w2), intercepts = network(50, 20, 3, np.float64)
+    X = random.standard_normal((300, 50)).astype(np.float32)
+    monkeypatch.setattr(_forward, "Memory", Recording)
+    monkeypatch.setattr(_forward, "FEW_OPERATIONS", 0)
+    if dense:
+        monkeypatch.setattr(_forward, "SLAB_BYTES", 8000)
+        copy = _forward.predict_serial
+        monkeypatch.setattr(
+            _forward,
+            "predict_serial",
+            lambda *run: checked(lambda: copy(*run), run[5], run[0] * X.shape[1] * 8, "x_address"),
+        )
+    else:
+        monkeypatch.setattr(_forward, "SLAB_NONZEROS", 5000)
+        copy = _forward.predict_sparse
+        monkeypatch.setattr(
+            _forward, "predict_sparse", lambda *run: checked(lambda: copy(*run), run[4], 0, "w1_address")
+        )
+    expected = probabilities(X.astype(np.float64), [w1, w2], intercepts)
+    calls.clear()
+    found = probabilities(
+        X if dense else sparse.csr_matrix(X), [w1 if dense else np.asfortranarray(w1), w2], intercepts
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert len(calls) > 2 and all(calls)
+
+
 @pytest.mark.parametrize("row", [0, 7, 60])
-@pytest.mark.parametrize("n", [FEW, 100])
+@pytest.mark.parametrize("n", [FEW_ROWS, 100])
 @pytest.mark.parametrize("sizes", [(20, 3, 3), (1300, 40, 3)])
 def test_nan_in_a_row_is_found_and_stays_there(sizes, n, row, dtype):
     X, model = rows_of(n, sizes[0], dtype), network(*sizes, dtype)
@@ -154,7 +200,7 @@ def test_nan_in_a_row_is_found_and_stays_there(sizes, n, row, dtype):
 
 
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-@pytest.mark.parametrize("n", [1, FEW, 100])
+@pytest.mark.parametrize("n", [1, FEW_ROWS, 100])
 def test_memory_beside_a_large_model(n, form):
     """No array as large as the weights, 80 MB, is made for some rows."""
     model, X = network(100_000, 100, 3, np.float64), rows_of(n, 100_000, np.float64)
@@ -188,13 +234,13 @@ def seconds(run):
 @pytest.mark.parametrize("features", [1, 47, 48, 511, 512, 513, 1_000_000])
 @pytest.mark.parametrize("units", [1, 16, 100, 1000, 100_000])
 @pytest.mark.parametrize("size", [4, 8])
-def test_strips(size, units, features):
-    strip = strip_of(features, units, size)
-    assert 1 <= strip <= features
-    assert strip <= MOST_FEATURES
-    assert (strip - 15) * units * size <= STRIP_BYTES or strip <= LEAST_FEATURES  # rounded up to whole lines
-    if strip < features:
-        assert strip % 16 == 0
+def test_chunks(size, units, features):
+    chunk = chunk_of(features, units, size)
+    assert 1 <= chunk <= features
+    assert chunk <= MOST_FEATURES
+    assert (chunk - 15) * units * size <= CHUNK_BYTES or chunk <= LEAST_FEATURES  # rounded up to whole lines
+    if chunk < features:
+        assert chunk % 16 == 0
 
 
 @pytest.mark.long

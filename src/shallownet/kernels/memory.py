@@ -1,10 +1,14 @@
-"""Memory that kernels reach by address: this is the one place that makes addresses of arrays.
+"""Memory that kernels reach by address, and buffers that are aligned for registers.
 
-Compiled code that is given an address knows nothing of the array there. Whoever needs an address therefore asks a
-``Memory`` for it, which holds the array for as long as the kernel may run: the array itself, not what the user calls
-it by, since an attribute such as ``X.data`` may be given another array at any time. Held memory does not move, either:
-``ndarray.resize`` of the array or of one that it is a view of fails meanwhile, and so does closing its file. Its
-numbers stay the user's, who may change them.
+Compiled code that is given an address knows nothing of the array there. Therefore this is the one module that makes
+addresses, and whoever needs one asks a ``Memory`` for it, which keeps the array alive for as long as the kernel may
+run: the array itself, not the name that the user has for it, since an attribute such as ``X.data`` may be rebound at
+any time. Memory that is held does not move either: meanwhile ``ndarray.resize`` fails for the array and for what it is
+a view of, and so does closing its file. The user may still change the numbers in it.
+
+A register that straddles two cache lines is loaded at half the speed, so buffers begin at a multiple of its size:
+``zeros`` makes such buffers in Python; in a kernel ``zeros_in_kernel`` makes an array with room for one, which begins
+at its ``align_up``.
 """
 
 import weakref
@@ -12,36 +16,43 @@ from typing import Any
 
 import numpy as np
 
-from ..simd.vectors import REGISTER_BYTES
+from ..jit.compiling import allocating_routine
+from ..simd.vectors import REGISTER_BYTES, lane_count, pointer
 
 
 class Memory:
-    """Addresses of arrays, and the arrays, which stay where they are for as long as this object lives."""
+    """Makes addresses of arrays, which stay alive and where they are for as long as this object lives."""
 
     def __init__(self) -> None:
         self._held: list[Any] = []
 
     def address(self, array: np.ndarray) -> int:
-        """Return where the first number of the array lies."""
+        """Return the address of the array's first number."""
         owner: Any = array
         while isinstance(owner, np.ndarray):
-            self._held.append(weakref.ref(owner))  # NumPy resizes no array that is referred to weakly
+            self._held.append(weakref.ref(owner))  # NumPy does not resize an array with weak references
             owner = owner.base
         try:
-            self._held.append(memoryview(owner))  # nor is a buffer resized or closed that somebody looks at
-        except (TypeError, BufferError):  # not a buffer, or nothing at all
+            self._held.append(memoryview(owner))  # nor is a buffer with a view resized or closed
+        except (TypeError, BufferError):  # no buffer, or None
             self._held.append(owner)
         self._held.append(array)
         return _address(array)
 
 
 def zeros(count: int, dtype: Any) -> np.ndarray:
-    """Return zeros that begin at a border of registers, so that no load of lanes straddles two cache lines."""
+    """Return ``count`` zeros that are aligned for registers."""
     dtype = np.dtype(dtype)
     spare = REGISTER_BYTES // dtype.itemsize
     array = np.zeros(count + spare, dtype)
     start = -_address(array) % REGISTER_BYTES // dtype.itemsize
     return array[start : start + count]
+
+
+@allocating_routine
+def zeros_in_kernel(count, like):
+    """Return an array of zeros of the dtype of ``like`` with room for ``count`` numbers from ``align_up`` on."""
+    return np.zeros(count + lane_count(pointer(like)), like.dtype)
 
 
 def _address(array: np.ndarray) -> int:
