@@ -41,8 +41,8 @@ def run(tmp_path, first, count, **environment):
 
 
 def test_threads_that_stagger(tmp_path):
-    report = run(tmp_path, 0, 120)
-    assert report["fits"] == 120
+    report = run(tmp_path, 0, 60)
+    assert report["fits"] == 60
     assert not report["failed"]
 
 

@@ -7,9 +7,9 @@ All choices are tried, but for those that lead to what was met before. Shared me
 number: two threads that use one, one of them to write, without an atomic operation that orders them, are a race. What a
 call leaves must be what one thread leaves.
 
-    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py calls          # two threads, all of CALLS
-    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py longer-calls   # and LONGER_CALLS: minutes
-    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py faults         # with each planted fault, which has to be found
+    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py calls [NAME...]  # two threads, all of CALLS
+    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py longer-calls     # and LONGER_CALLS: minutes
+    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py faults           # with each planted fault, which has to be found
 
 prints how many states were met, or the first error.
 
@@ -559,7 +559,7 @@ def first_error(module):
     return None
 
 
-def main(what):
+def main(what, *names):
     for name, standin in STANDINS.items():
         modules = [module for module in (train, train_sparse) if hasattr(module, name)]
         assert modules, name
@@ -572,7 +572,7 @@ def main(what):
                 print(f"{fault}: {first_error(module)!r}", flush=True)
         return
     calls = CALLS if what == "calls" else CALLS | LONGER_CALLS
-    for name, call in calls.items():
+    for name, call in {name: calls[name] for name in names or calls}.items():
         print(f"{name}: {explore(call, 2)} states", flush=True)
         for threads in (3, 4, 8):
             sample(call, threads, 20 if what == "calls" else 1000)

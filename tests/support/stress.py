@@ -72,6 +72,7 @@ def digest(X, y, weights, parameters, threads):
 
 def main(first, count):
     warnings.simplefilter("ignore")
+    shallownet.warmup(sparse=True)  # compiled before a fit has its seconds
     failed = []
     for seed in range(int(first), int(first) + int(count)):
         random = np.random.default_rng(seed)
