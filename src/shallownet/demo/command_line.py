@@ -1,4 +1,4 @@
-"""The command line: ``python -m shallownet`` trains on real data and compares with MLPClassifier."""
+"""The command line of ``python -m shallownet``: its options and exit status; ``job`` does the work."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..kernels.activations import ACTIVATIONS
 
 EXTRAS = {"matplotlib", "pandas"}
-INTERRUPTED = 130  # the exit status of a process that Ctrl-C ended, by the shells' convention
+INTERRUPTED = 130  # the exit status after Ctrl-C, by the convention of shells
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,20 +25,20 @@ def parser() -> argparse.ArgumentParser:
         help="digits (default), breast_cancer, iris, wine (of scikit-learn), planar, circles, moons, blobs,"
         " quantiles (two features), or a CSV file with a header",
     )
-    add("--target", metavar="COLUMN", help="the column of the CSV file that holds the classes")
+    add("--target", metavar="COLUMN", help="the column of the CSV file with the classes")
     add(
         "--separator",
         type=_separator,
         metavar="CHARACTER",
-        help="what stands between the columns of the file, or the word tab (default: comma, semicolon, tab or |,"
-        " whichever it is)",
+        help="the separator of the file's columns, or the word tab (default: comma, semicolon, tab or |, whichever the"
+        " file has)",
     )
     add("--decimal", default=".", choices=[".", ","], help="the decimal mark of the file's numbers (default: .)")
     add(
         "--encoding",
         type=_encoding,
         metavar="NAME",
-        help="the encoding of the file, such as cp1252 or latin-1 (default: UTF-8, or what its byte order mark says)",
+        help="the encoding of the file, such as cp1252 or latin-1 (default: that of its byte order mark, or UTF-8)",
     )
     add("--hidden", type=_positive, default=100, metavar="UNITS", help="units in the hidden layer (default: 100)")
     add(
@@ -67,9 +67,15 @@ def parser() -> argparse.ArgumentParser:
         type=_batch_size,
         default="auto",
         metavar="ROWS",
-        help="rows in a step: a number, full, or auto for at most 200 (default: auto)",
+        help="rows in a batch: a number, full, or auto for at most 200 (default: auto)",
     )
-    add("--max-iter", type=_positive, default=200, metavar="EPOCHS", help="most epochs (default: %(default)s)")
+    add(
+        "--max-iter",
+        type=_positive,
+        default=200,
+        metavar="EPOCHS",
+        help="maximum number of epochs (default: %(default)s)",
+    )
     add(
         "--seed",
         type=_seed,
@@ -82,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         type=_share,
         default=0.25,
         metavar="SHARE",
-        help="share of the rows that is held out (default: %(default)s)",
+        help="fraction of the rows that are held out (default: %(default)s)",
     )
     add(
         "--pictures",
@@ -96,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job and return the exit status: 0, or 2 after one line about what is wrong."""
+    """Run the job and return the exit status: 0, or 2 after an error message of one line."""
     options = parser().parse_args(arguments)
     try:
         # only here, so that help and wrong options need not wait for pandas and matplotlib
@@ -161,7 +167,7 @@ def _separator(text: str) -> str:
 def _encoding(text: str) -> str:
     try:
         b"x".decode(text)
-    except UnicodeError:  # one byte is no text in UTF-16
+    except UnicodeError:  # a known encoding, in which one byte is not a text
         return text
     except (LookupError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a text encoding that Python knows") from error

@@ -1,4 +1,4 @@
-"""A CSV file as a table: its encoding, its separator, and numbers and dates that are written in other ways."""
+"""Reading CSV files: encodings, separators, and numbers and dates in various notations."""
 
 import codecs
 import csv
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-SEPARATORS = [",", ";", "\t", "|"]  # those that are found without being named
+SEPARATORS = [",", ";", "\t", "|"]  # those that are detected
 NAMES = {"\t": "tab", ",": "comma", ".": "point"}
 MARKS = [
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -16,17 +16,17 @@ MARKS = [
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
-SHOWN = 10  # column names in a line
-SAMPLE_BYTES, SAMPLE_RECORDS = 2**20, 200  # of a file, in which the separator is looked for
+SHOWN = 10  # maximum number of column names in a line
+SAMPLE_BYTES, SAMPLE_RECORDS = 2**20, 200  # of a file, from which the separator is detected
 _DATE = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 
 
 class DataError(Exception):
-    """What is wrong with the data, in one line for the user."""
+    """The data cannot be used, for a reason that the message gives in one line."""
 
 
 class Dialect(NamedTuple):
-    """How a file is written; None is found by itself."""
+    """The notation of a file; None is detected."""
 
     separator: str | None = None
     decimal: str = "."
@@ -34,11 +34,11 @@ class Dialect(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The rows of a file as a DataFrame, the columns of dates among its numbers, and notes for the user."""
+    """The rows of a file."""
 
-    frame: Any
-    dates: list
-    notes: list[str]
+    frame: Any  # DataFrame
+    dates: list  # names of the columns of dates, which have become numbers
+    notes: list[str]  # lines about likely mistakes
 
 
 def read(path: str, dialect: Dialect) -> Table:
@@ -47,7 +47,7 @@ def read(path: str, dialect: Dialect) -> Table:
     Raises
     ------
     DataError
-        If there are none, or they cannot be read.
+        If the file has no rows or cannot be read.
     """
     frame = _parsed(path, dialect)
     if frame.empty:
@@ -116,7 +116,7 @@ def _parsed(path: str, dialect: Dialect) -> Any:
 
 
 def _sample(path: str, encoding: str | None) -> tuple[str, str]:
-    """Return the encoding of a file, by its byte order mark if it is not named, and its first lines."""
+    """Return the encoding of a file, that of its byte order mark if none is given, and its first lines."""
     with open(path, "rb") as file:
         content = file.read(SAMPLE_BYTES)
         whole = not file.read(1)
@@ -124,7 +124,7 @@ def _sample(path: str, encoding: str | None) -> tuple[str, str]:
     if encoding is None:
         encoding = marked or "utf-8"
     elif marked and codecs.lookup(encoding).name.startswith(marked.removesuffix("-sig")):
-        encoding = marked  # which takes the mark away
+        encoding = marked  # this variant removes the mark
     text = codecs.getincrementaldecoder(encoding)().decode(content, whole)
     if "\0" in text:
         raise DataError(f"{path} has zero bytes, as a text in UTF-16 has that is not read by --encoding utf-16")
@@ -132,14 +132,14 @@ def _sample(path: str, encoding: str | None) -> tuple[str, str]:
 
 
 def _separator(sample: str, decimal: str) -> str:
-    """Return the separator that cuts most records, and then the header, into most columns of one number."""
+    """Return the separator that splits most records into as many fields as the header, and then into most fields."""
     ranks = {}
     for separator in SEPARATORS:
         if separator != decimal:
             header, *lengths = list(islice(_lengths(sample, separator), SAMPLE_RECORDS)) or [0]
             fitting = sum(length == header for length in lengths) / max(1, len(lengths))
             ranks[separator] = header > 1, fitting, header
-    return max(ranks, key=ranks.__getitem__)  # the first of equal ones
+    return max(ranks, key=ranks.__getitem__)  # the first, if several are equal
 
 
 def _lengths(sample: str, separator: str) -> Iterator[int]:
@@ -148,12 +148,12 @@ def _lengths(sample: str, separator: str) -> Iterator[int]:
         for record in csv.reader(sample.splitlines(keepends=True), delimiter=separator, skipinitialspace=True):
             if record:
                 yield len(record)
-    except csv.Error:  # a field without end
+    except csv.Error:  # a quote that is not closed
         return
 
 
 def _number(decimal: str) -> str:
-    """Return the pattern of numbers, with or without a mark or space between the thousands."""
+    """Return the pattern of numbers, with or without thousands separators."""
     thousands = rf"[1-9]\d{{0,2}}(?:[{_other(decimal)}' \u00a0\u2009\u202f]\d{{3}})+"
     return rf"[+\u2212-]?(?:{thousands}|\d+|(?=[{decimal}]\d))(?:[{decimal}]\d*)?(?:[eE][+-]?\d+)?"
 
@@ -163,13 +163,13 @@ def _other(decimal: str) -> str:
 
 
 def _numbers(cells: Any, decimal: str) -> Any:
-    """Return the numbers that texts of that pattern stand for."""
+    """Return the numbers that are written in that pattern."""
     plain = cells.str.replace("\u2212", "-").str.replace(rf"[^\d{decimal}eE+-]", "", regex=True)
     return plain.str.replace(decimal, ".").astype(float)
 
 
 def _days(cells: Any) -> Any:
-    """Return dates as numbers of days, or None if there is a day that no calendar has."""
+    """Return dates as numbers of days, or None if one does not exist in the calendar."""
     import pandas as pd
 
     try:
@@ -180,7 +180,7 @@ def _days(cells: Any) -> Any:
 
 
 def _notes(otherwise: list, mixed: list, mark: str) -> list[str]:
-    """Return notes about text that looks as if it should be numbers: with the other decimal mark, or but for a few."""
+    """Return notes on columns of text that are probably numbers: with another decimal mark or a few exceptions."""
     notes = []
     if otherwise:
         name = NAMES[mark]
@@ -191,8 +191,8 @@ def _notes(otherwise: list, mixed: list, mark: str) -> list[str]:
 
 
 def listed(names: Any) -> str:
-    """Return the first names in one line."""
-    shown = ", ".join(" ".join(str(name).split()) for name in names[:SHOWN])  # a spreadsheet breaks long names
+    """Return the first names, in one line."""
+    shown = ", ".join(" ".join(str(name).split()) for name in names[:SHOWN])  # spreadsheets break long names
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
 
 

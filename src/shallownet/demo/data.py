@@ -1,4 +1,4 @@
-"""The data of the main job: a set that comes along, or a CSV file with number and category columns."""
+"""The data of the job: a data set that is included, or a CSV file with columns of numbers and of categories."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,24 +14,20 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from ..datasets import DATASETS
 from .csv_files import DataError, Dialect, Table, is_number, listed, read
 
-# A column of names or free text must not become a hundred thousand columns: rarer values share one.
+# Maximum number of features for a column of categories: names or free text would make thousands. Rare values share one.
 MOST_CATEGORIES = 100
 
 
 class Data(NamedTuple):
-    """A classification problem, and the transformer that makes its features fit for a network.
-
-    ``image_shape`` is the height and width of the images whose pixels the features are, None if they are none.
-    ``about`` are lines about what became of a file's rows and columns, ``notes`` about what may be wrong with them.
-    """
+    """A classification problem and the preprocessing of its features."""
 
     name: str
-    X: Any
+    X: Any  # array or DataFrame
     y: np.ndarray
-    preprocessing: Any
-    image_shape: tuple[int, int] | None = None
-    about: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    preprocessing: Any  # an unfitted transformer
+    image_shape: tuple[int, int] | None = None  # height and width, if the features are the pixels of an image
+    about: tuple[str, ...] = ()  # lines that say how a file's rows and columns are used
+    notes: tuple[str, ...] = ()  # lines about likely mistakes in a file
 
     @property
     def in_a_plane(self) -> bool:
@@ -50,7 +46,7 @@ IMAGE_SHAPES = {"digits": (8, 8)}
 
 
 def load(source: str, target: str | None, dialect: Dialect | None = None) -> Data:
-    """Return the set of that name, or the file at that path with ``target`` as its column of classes."""
+    """Return the data set of that name, or the file at that path with the classes in its column ``target``."""
     if source in SETS:
         if target is not None:
             raise DataError(f"--target belongs to a file, but {source} is a data set that comes along")
@@ -91,9 +87,9 @@ def _classes(column: Any, path: str) -> np.ndarray:
 
 
 def _features(table: Table, path: str) -> tuple[Any, Any, str]:
-    """Return the feature columns, the transformer that makes numbers of one scale of them, and a line on which is what.
+    """Return the columns of features, their transformer to scaled numbers, and a line that says how each is used.
 
-    Columns that nothing can be learned from are left out.
+    Columns from which nothing can be learned are left out.
     """
     dropped = {name: reason for name in table.frame if (reason := _useless(table.frame[name]))}
     frame = table.frame.drop(columns=list(dropped))
@@ -107,7 +103,7 @@ def _features(table: Table, path: str) -> tuple[Any, Any, str]:
     for name in numbers:
         if np.isinf(frame[name]).any():
             raise DataError(f"{path}: column {name!r} has an infinite number")
-    # one type in each category column, with empty cells left empty: they become a category of their own
+    # each column of categories gets one type; empty cells stay empty and become a category
     frame = frame.assign(**{name: frame[name].map(str, na_action="ignore").astype(object) for name in categories})
     preprocessing = make_column_transformer(
         (

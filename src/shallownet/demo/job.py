@@ -1,6 +1,9 @@
-"""The main job: train on real data in a pipeline, compare with MLPClassifier, report, and draw."""
+"""The job: train on real data in a pipeline, compare with MLPClassifier, report, and draw pictures.
 
-# ruff: noqa: T201  (printing is what this room is for)
+``run`` is the story; the other functions are its steps, in order.
+"""
+
+# ruff: noqa: T201  (this module prints the report)
 
 import sys
 import warnings
@@ -24,16 +27,16 @@ from .data import Data, load
 from .pictures import save_boundary, save_hidden_weights, save_loss_curves
 from .progress import epoch_bar
 
-INTERRUPTED = "Training interrupted"  # how the warning of an interrupted fit begins, in both classifiers
+INTERRUPTED = "Training interrupted"  # the beginning of both classifiers' warning after Ctrl-C
 
 
 class JobError(Exception):
-    """Why the job cannot go on, in one line for the user."""
+    """The job cannot go on, for a reason that the message gives in one line."""
 
 
 @dataclass
 class Fit:
-    """A fitted pipeline and what was measured of it."""
+    """A fitted pipeline and its measurements."""
 
     name: str
     pipeline: Pipeline
@@ -88,7 +91,7 @@ def run(options: Namespace) -> None:
 
 
 def split(data: Data, test_size: float, seed: int) -> list:
-    """Return X_train, X_test, y_train, y_test: every class in both parts, where it has rows enough."""
+    """Return X_train, X_test, y_train, y_test, stratified if each class has enough rows."""
     _, counts = np.unique(data.y, return_counts=True)
     n_test = int(np.ceil(test_size * len(data.y)))
     enough = counts.min() >= 2 and min(n_test, len(data.y) - n_test) >= len(counts)
@@ -104,7 +107,7 @@ def split(data: Data, test_size: float, seed: int) -> list:
 
 
 def classifier(options: Namespace) -> ShallowNetClassifier:
-    """Return the network that the options describe."""
+    """Return the classifier that the options describe."""
     return ShallowNetClassifier(
         options.hidden,
         options.activation,
@@ -118,7 +121,7 @@ def classifier(options: Namespace) -> ShallowNetClassifier:
 
 
 def peer(options: Namespace, n_samples: int) -> MLPClassifier:
-    """Return MLPClassifier with the same parameters, in its words."""
+    """Return MLPClassifier with the same parameters, by its names."""
     parameters = classifier(options).get_params()
     shared = {name: parameters[name] for name in MLPClassifier().get_params() if name in parameters}
     shared["activation"] = MLP_NAMES[options.activation]
@@ -131,7 +134,7 @@ def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
     """Fit a pipeline that ends in the estimator, after a warm-up, and measure it."""
     X_train, X_test, y_train, y_test = parts
     pipeline = Pipeline([("preprocessing", data.preprocessing), ("classifier", estimator)])
-    # No loss is good enough for this tolerance, so the warm-up ends after a few epochs; otherwise it is the same
+    # With this tolerance no epoch counts as an improvement, so the warm-up ends after a few; otherwise it is the same
     # fit and compiles the same code.
     warm_up = clone(pipeline).set_params(classifier__tol=1e300, classifier__n_iter_no_change=1)
     try:
@@ -146,7 +149,7 @@ def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
             caught.clear()
             with epoch_bar(name, estimator.max_iter) as verbose:
                 estimator.set_params(verbose=verbose)
-                # the pipeline's fit in its two halves, so that the clock sees the network alone
+                # the two halves of the pipeline's fit, so that only the network's is timed
                 X_prepared = pipeline[:-1].fit_transform(X_train)
                 start = perf_counter()
                 estimator.fit(X_prepared, y_train)
@@ -175,7 +178,7 @@ def interrupted(caught: list[warnings.WarningMessage]) -> bool:
 
 
 def report(fits: list[Fit]) -> None:
-    """Print what was measured, side by side."""
+    """Print the measurements side by side."""
     print()
     print(f"{'':22}{'accuracy':>9}{'epochs':>8}{'last loss':>12}{'fit':>12}")
     for fit in fits:
@@ -193,7 +196,7 @@ def report(fits: list[Fit]) -> None:
 
 
 def made_folder(path: str) -> Path:
-    """Return a folder for the pictures, made if need be; early, so that no fit is lost to a bad path."""
+    """Return the folder for the pictures, created if necessary: before the fits, which a bad path would waste."""
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -203,7 +206,7 @@ def made_folder(path: str) -> Path:
 
 
 def pictures(folder: Path, data: Data, fits: list[Fit], parts: list) -> list[Path]:
-    """Draw what can be drawn and return the paths of the pictures."""
+    """Draw the pictures that suit the data and return their paths."""
     X_train, X_test, y_train, y_test = parts
     written = []
     try:

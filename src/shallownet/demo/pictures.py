@@ -1,4 +1,4 @@
-"""The pictures of the main job: loss curves, hidden weights, and the decision boundary over points in a plane.
+"""The pictures of the job: loss curves, hidden weights, and the decision boundary in a plane of two features.
 
 Figures are made without pyplot, so no window system is needed.
 """
@@ -13,9 +13,9 @@ from sklearn.inspection import DecisionBoundaryDisplay
 
 from ..plotting import HiddenWeightsDisplay, LossCurveDisplay
 
-MARGIN = 0.08  # of the range of the points, around them
-MOST_CLASSES = 10  # in a legend
-# The first curve lies wide and light below the others, so that equal curves can be told.
+MARGIN = 0.08  # around the points, as a fraction of their range
+MOST_CLASSES = 10  # maximum number of classes in a legend
+# The first curve is wide and light and below the other, so that equal curves can be told apart.
 LINES = [{"linewidth": 4, "color": "tab:orange"}, {"linewidth": 1.2, "color": "black", "linestyle": "--"}]
 
 
@@ -43,7 +43,7 @@ def save_hidden_weights(path: Path, name: str, model: Any, image_shape: tuple[in
 
 
 def save_boundary(path: Path, name: str, model: Any, X_train: Any, y_train: Any, X_test: Any, y_test: Any) -> None:
-    """Write a picture of a fitted model's classes in the plane, with the points that it learned from or not."""
+    """Write a picture of a fitted model's decision boundary, with the points of training and those held out."""
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes = figure.subplots()
     colors = draw_boundary(axes, model, X_train, X_test)
@@ -63,7 +63,7 @@ def draw_boundary(axes: Axes, model: Any, *point_sets: Any) -> list:
     points = np.vstack([np.asarray(X, dtype=float) for X in point_sets])
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     margin = MARGIN * np.where(high > low, high - low, 1.0)
-    corners: Any = np.array([low - margin, high + margin])  # all that the display asks of the points
+    corners: Any = np.array([low - margin, high + margin])  # the display uses no more of the points
     if hasattr(point_sets[0], "columns"):
         corners = type(point_sets[0])(corners, columns=point_sets[0].columns)
     two = len(model.classes_) == 2

@@ -1,7 +1,7 @@
-"""A bar of the epochs of a fit, for whoever watches a terminal.
+"""A progress bar for the epochs of a fit, in a terminal.
 
-Both classifiers say what they do when they are verbose, in the same words: one line for each epoch. The bar
-stands in for standard output during the fit, reads those lines and draws the bar on standard error instead.
+Both classifiers, if verbose, print the same line for each epoch. During the fit the bar replaces standard output, reads
+those lines and draws itself on standard error.
 """
 
 import io
@@ -19,16 +19,16 @@ CELLS = 20
 
 
 class EpochBar(io.TextIOBase):
-    """A text stream that draws a bar for the epochs that are written to it."""
+    """A text stream that shows the epochs that are written to it as a progress bar."""
 
     def __init__(self, label: str, max_iter: int, terminal: TextIO):
         self._label, self._max_iter, self._terminal = label, max_iter, terminal
         self._start = perf_counter()
         self._drawn = -REDRAW_SECONDS
-        self._show(f"{label} ...")  # until the first epoch is over; before that comes the compilation
+        self._show(f"{label} ...")  # during compilation and the first epoch
 
     def write(self, text: str) -> int:
-        """Take note of an epoch; any other text is dropped."""
+        """Draw the epoch that a line reports; ignore any other text."""
         epoch = EPOCH.match(text)
         if epoch and perf_counter() - self._drawn >= REDRAW_SECONDS:
             self._draw(int(epoch[1]), epoch[2])
@@ -47,14 +47,14 @@ class EpochBar(io.TextIOBase):
         self._show(f"{self._label} [{bar}] {epoch}/{self._max_iter}, loss {loss}, {seconds:.1f} s")
 
     def _show(self, line: str) -> None:
-        width = shutil.get_terminal_size().columns - 1  # a full line would wrap and leave its rest behind
+        width = shutil.get_terminal_size().columns - 1  # a full line would wrap, and its first part would stay
         self._terminal.write("\r\x1b[K" + line[:width])
         self._terminal.flush()
 
 
 @contextmanager
 def epoch_bar(label: str, max_iter: int) -> Iterator[bool]:
-    """Show a bar during the block if standard error is a terminal; say whether the fit must be verbose for it."""
+    """Show a bar during the block if standard error is a terminal; yield whether the fit must be verbose for it."""
     if not sys.stderr.isatty():
         yield False
         return

@@ -9,12 +9,11 @@ the derivative waits in a buffer of its own for the backward pass. Kernels are t
 To add an activation
 --------------------
 1. Here: a function such as ``silu_unit``, which takes lanes of z and ``slope`` and returns lanes of g(z) and of g'(z);
-   a code; a row of ``REGISTRY``; and two lines in ``activate``, which sends the code to the function.
-   Write it with the operations of ``simd.vector_ops`` and ``simd.vector_math``; numbers become lanes by themselves,
-   but for a constant result (``splat``). It must return NaN for NaN and the limits at infinite z: mind infinity times
-   0 (``bounded``).
+   a code, the next number; a row of ``REGISTRY``; and a branch in ``activate``, which sends the code to the function.
+   Write it with the operations of ``simd.vector_ops`` and ``simd.vector_math``; ``splat`` makes lanes of a constant
+   result. It must return NaN for NaN and the limits at infinite z: mind infinity times 0 (``bounded``).
 2. In ``tests/support/naive.py``: its formula and that of its derivative in NumPy. The tests compare both.
-3. In the docstring of ShallowNetClassifier: its name and formula.
+3. In the docstring of ShallowNetClassifier: its name, twice, and its formula.
 
 ``activate`` is written out because Numba compiles neither tables of functions nor loops over them. A chain of routines
 made from ``REGISTRY`` has the same results but takes 4 % longer to compile, which delays the first fit; instead, a test

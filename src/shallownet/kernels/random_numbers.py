@@ -1,4 +1,6 @@
-"""Random numbers by counter: the same for the same key and counter, whoever asks, in whatever order.
+"""Random numbers that are a function of a key and a counter.
+
+Dropout draws them: whichever thread computes an example, and in whatever order, its numbers are the same.
 
 Reference: B. Widynski, "Squares: a fast counter-based RNG" (2020), with four rounds and 32 bits of output.
 """
@@ -12,7 +14,7 @@ from ..simd.vectors import Lanes, splat_of, vector_of
 
 @intrinsic
 def uniform(typingctx, p, key, counter):
-    """Return lanes of the pointer's dtype, uniform in [0, 1); lane i has the counter counter + i.
+    """Return lanes of the pointer's dtype, uniform in [0, 1); lane i is drawn with the counter ``counter + i``.
 
     ``key`` and ``counter`` are 64-bit integers; the key is odd.
     """

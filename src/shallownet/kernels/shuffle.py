@@ -1,8 +1,11 @@
-"""The order of the examples, shuffled with the draws of numpy.random.RandomState.
+"""Shuffling the order of the examples as numpy.random.RandomState does.
 
-MLPClassifier shuffles the examples before each epoch with a RandomState. Its draws are repeated here, so that an
-epoch need not come back to Python for its order, and so that shuffling takes a fraction of NumPy's time: a number
-that is drawn in vain is passed over without a branch that the CPU would have to guess.
+MLPClassifier shuffles the examples before each epoch with a RandomState, and so does this, with the same result. As
+kernels can do it, several epochs need no return to Python. It also takes a fraction of NumPy's time: draws are rejected
+without a branch, which the CPU would often mispredict.
+
+The state of the generator is an array of STATE integers: the key (WORDS), the position of the next draw (PLACE), and
+the draws that belong to the words of the key (from DRAWS on), which are computed all at once.
 
 References: M. Matsumoto and T. Nishimura, "Mersenne twister" (1998); R. Durstenfeld, "Algorithm 235: random
 permutation" (1964).
@@ -11,7 +14,7 @@ permutation" (1964).
 from ..jit.compiling import ZERO, jitable, routine
 
 WORDS = 624  # of the generator's key
-PLACE, DRAWS = WORDS, WORDS + 1  # in a state: the key, the place of the next draw, the draws of the key's words
+PLACE, DRAWS = WORDS, WORDS + 1  # positions in a state
 STATE = 2 * WORDS + 1
 _MIDDLE = 397
 _TWIST = 0x9908B0DF
@@ -19,32 +22,35 @@ _TWIST = 0x9908B0DF
 
 @routine
 def shuffle(order, n, state):
-    """Shuffle order[:n] as RandomState.shuffle does. INOUT order, state."""
+    """Shuffle order[:n] as RandomState.shuffle does. INOUT order, state.
+
+    Each i from the last on is swapped with a j <= i: the draw, cut to as many bits as i has, unless it is above i.
+    """
     i = n - 1
     mask = 1
     while mask < i:
         mask = 2 * mask + 1
-    place = state[PLACE]
+    position = state[PLACE]
     while i > 0:
         while i > mask >> 1:
-            if place == WORDS:
+            if position == WORDS:
                 renew(state)
-                place = 0
-            drawn = state[DRAWS + place] & mask
-            place += 1
+                position = 0
+            drawn = state[DRAWS + position] & mask
+            position += 1
             accepted = drawn <= i
-            j = drawn if accepted else i  # or else it changes places with itself
+            j = drawn if accepted else i  # swapped with itself
             a, b = order[i], order[j]
             order[i] = b
             order[j] = a
             i -= accepted
         mask >>= 1
-    state[PLACE] = place
+    state[PLACE] = position
 
 
 @routine
 def renew(state):
-    """Compute the next words of the key and their draws. INOUT state."""
+    """Compute the next key, all its words, and their draws. INOUT state."""
     for k in range(WORDS - _MIDDLE):
         twist(state, k, k + 1, k + _MIDDLE)
     for k in range(WORDS - _MIDDLE, WORDS - 1):
@@ -56,14 +62,14 @@ def renew(state):
 
 @routine
 def twist(state, k, following, middle):
-    """Compute the next word k of the key. INOUT state."""
+    """Compute word k of the next key; ``following`` and ``middle`` are positions of others. INOUT state."""
     word = (state[k] & 0x80000000) | (state[following] & 0x7FFFFFFF)
     state[k] = state[middle] ^ (word >> 1) ^ (-(word & 1) & _TWIST)
 
 
 @jitable
 def tempered(word):
-    """Return the draw of a word of the key, or the draws of an array of words."""
+    """Return the draw that belongs to a word of the key, or those of an array of words."""
     word = word ^ (word >> 11)
     word = word ^ ((word << 7) & 0x9D2C5680)
     word = word ^ ((word << 15) & 0xEFC60000)
