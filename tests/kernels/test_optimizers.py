@@ -3,7 +3,9 @@
 import naive
 import numpy as np
 import pytest
-from harness import DTYPES, SOLVERS, lanes_of, update
+from harness import DTYPES, SOLVERS, lanes_of, network, problem, update
+
+from shallownet.kernels.optimizers import OPTIMIZERS, optimizer_for, optimizer_of
 
 PENALTY, WEIGHT_SUM = 0.3, 5.0
 
@@ -57,3 +59,29 @@ def test_a_weight_without_gradient_stays_and_nan_shows(solver):
     )  # fmt: skip
     assert np.isnan(theta[3])
     np.testing.assert_array_equal(np.delete(theta, 3), np.delete(old, 3))
+
+
+def test_each_row_of_the_registry_has_a_code_of_its_own():
+    assert [optimizer_of(row.code) for row in OPTIMIZERS.values()] == list(OPTIMIZERS.values())
+
+
+@pytest.mark.parametrize("optimizer", SOLVERS)
+def test_a_network_has_the_moments_that_its_optimizer_keeps(optimizer):
+    net = network(problem(2, 3, 4, 2), naive.Model(), naive.Rule(optimizer), np.float64)
+    assert len(net._moments) == OPTIMIZERS[optimizer].moments
+    assert len(net.moments()) == 2  # what estimators keep does not depend on it
+
+
+@pytest.mark.parametrize(
+    ("solver", "nesterov", "name", "decays"),
+    [
+        ("sgd", False, "sgd", [0.8, 0.0]),
+        ("sgd", True, "nesterov", [0.8, 0.0]),
+        ("adam", True, "adam", [0.7, 0.95]),
+        ("lbfgs", True, "gradient", [0.0, 0.0]),
+    ],
+)
+def test_what_a_solver_means(solver, nesterov, name, decays):
+    row = optimizer_for(solver, nesterov)
+    assert row is OPTIMIZERS[name]
+    assert row.decays_in(naive.Rule(momentum=0.8, beta_1=0.7, beta_2=0.95)) == decays

@@ -10,8 +10,8 @@ with G the sum over the batch's examples, and penalty alpha for the coefficients
 
 Adding an optimizer takes
 
-1. a code and a row in ``OPTIMIZERS``, from which the moments of a network and the learning rate of a step follow, and
-   where the constructor's parameters come from that it needs;
+1. a code and a row in ``OPTIMIZERS``, from which the moments of a network, the learning rate of a step and the
+   constructor's parameters that it reads follow;
 2. its branch in ``update``, which is all that is compiled of it;
 3. the same in NumPy, as a branch of ``Solver.step`` in the tests' reference, where all tests of optimizers find it;
 4. the value of ``solver`` that means it, in the classifier's parameters and docstring.
@@ -40,7 +40,12 @@ class Optimizer(NamedTuple):
     code: int  # by which kernels know it
     moments: int  # numbers that it keeps of each weight
     corrects_rate: bool  # whether the learning rate of a step corrects the bias of the moments
-    decays: tuple  # names of the constructor's parameters that are ``decay_1`` and ``decay_2``, as far as there are any
+    decays: tuple  # the constructor's parameters that are its ``decay_1`` and ``decay_2``, as far as it has them
+
+    def decays_in(self, parameters):
+        """Return decay_1 and decay_2, 0 for what it does not have, of an object with the constructor's parameters."""
+        found = [float(getattr(parameters, name)) for name in self.decays]
+        return [*found, 0.0, 0.0][:2]
 
 
 SGD, NESTEROV, ADAM, GRADIENT = range(4)
@@ -50,6 +55,12 @@ OPTIMIZERS = {
     "adam": Optimizer(code=ADAM, moments=2, corrects_rate=True, decays=("beta_1", "beta_2")),
     "gradient": Optimizer(code=GRADIENT, moments=1, corrects_rate=False, decays=()),
 }
+
+
+def optimizer_for(solver, nesterovs_momentum):
+    """Return the row of OPTIMIZERS that a ``solver`` means; 'lbfgs' takes but the gradient from the kernels."""
+    names = {"sgd": "nesterov" if nesterovs_momentum else "sgd", "lbfgs": "gradient"}
+    return OPTIMIZERS[names.get(solver, solver)]
 
 
 def optimizer_of(code):

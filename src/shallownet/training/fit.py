@@ -5,7 +5,7 @@ from scipy import sparse
 
 from ..kernels.activations import ACTIVATIONS
 from ..kernels.losses import OUTPUTS
-from ..kernels.optimizers import ADAM, GRADIENT, NESTEROV, SGD
+from ..kernels.optimizers import optimizer_for
 from ..kernels.structs import StepParameters
 from .inference import predict_proba
 from .initialization import initial_weights
@@ -87,33 +87,28 @@ def _network(problem, hyperparameters, start):
         coefs, intercepts = start.coefs, start.intercepts
     # drawn only where it is used, so that other fits draw what MLPClassifier draws
     key = 2 * random_state.randint(2**62, dtype=np.int64) + 1 if hyperparameters.dropout > 0 else 1
+    optimizer = optimizer_for(hyperparameters.solver, hyperparameters.nesterovs_momentum)
     return Network(
         [np.asarray(coef, X.dtype) for coef in coefs],
         [np.asarray(intercept, X.dtype) for intercept in intercepts],
         ACTIVATIONS[hyperparameters.activation],
         OUTPUTS[problem.output],
-        _optimizer(hyperparameters),
-        _step_parameters(hyperparameters, X.dtype),
+        optimizer.code,
+        _step_parameters(hyperparameters, optimizer, X.dtype),
         key,
         sparse.issparse(X),
     )
 
 
-def _optimizer(hyperparameters):
-    """Return the kernels' code of the optimizer; 'lbfgs' takes but the gradient from them."""
-    if hyperparameters.solver == "sgd":
-        return NESTEROV if hyperparameters.nesterovs_momentum else SGD
-    return ADAM if hyperparameters.solver == "adam" else GRADIENT
-
-
-def _step_parameters(hyperparameters, dtype):
+def _step_parameters(hyperparameters, optimizer, dtype):
     """Return the numbers that the kernels compute with."""
+    decay_1, decay_2 = optimizer.decays_in(hyperparameters)
     return StepParameters(
         slope=hyperparameters.slope,
         alpha=hyperparameters.alpha,
         rate=hyperparameters.learning_rate_init,
-        decay_1=hyperparameters.momentum if hyperparameters.solver == "sgd" else hyperparameters.beta_1,
-        decay_2=hyperparameters.beta_2,
+        decay_1=decay_1,
+        decay_2=decay_2,
         epsilon=hyperparameters.epsilon,
         clip=float(np.finfo(dtype).eps),
         dropout=hyperparameters.dropout,
