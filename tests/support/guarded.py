@@ -35,7 +35,7 @@ from shallownet import ShallowNetClassifier
 from shallownet.estimators import parameters
 from shallownet.kernels import predict
 from shallownet.kernels.memory import Memory
-from shallownet.kernels.structs import SUMS_GAP, Buffers
+from shallownet.kernels.structs import SUMS_STRIDE, Buffers
 from shallownet.kernels.weight_layout import round_up
 from shallownet.simd import prefetch
 from shallownet.simd.vectors import MASKED, REGISTER_BYTES
@@ -298,7 +298,7 @@ FAULTY = [
     (48, 17, 6, 64, "f4", "sparse", 1, {"batch_size": 48, "max_iter": 1}),
 ]
 # The last places of shard_sums only keep lines apart.
-NUMBERS = dict.fromkeys(Buffers._fields, 1) | {"shard_sums": SUMS_GAP - 1}
+NUMBERS = dict.fromkeys(Buffers._fields, 1) | {"shard_sums": SUMS_STRIDE - 1}
 OWN_ARRAYS = 6
 
 
