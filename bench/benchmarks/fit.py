@@ -7,6 +7,7 @@ from time import process_time
 import numpy as np
 
 from measuring.shapes import SHAPES, make_problem
+from shallownet.kernels.activations import ACTIVATIONS
 
 from .problems import clusters, fitted
 
@@ -85,7 +86,7 @@ class OverHidden(_Epochs):
 
 
 class OverActivation:
-    params = [["identity", "logistic", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus"]]
+    params = [[name for name in ACTIVATIONS if name != "sigmoid"]]  # another name of the logistic function
     param_names = ["activation"]
 
     def setup(self, activation):

@@ -10,12 +10,11 @@ import numpy as np
 
 from measuring.limits import best_seconds
 from peers.peer import initial_weights
-from shallownet.kernels import train as epoch
 from shallownet.kernels.activations import ACTIVATIONS
-from shallownet.kernels.gradient import add_gradient, update_weights
+from shallownet.kernels.gradient import add_gradient
 from shallownet.kernels.losses import OUTPUTS, cross_entropy, probabilities
 from shallownet.kernels.memory import Memory
-from shallownet.kernels.optimizers import ADAM
+from shallownet.kernels.optimizers import ADAM, rule_of_step
 from shallownet.kernels.shuffle import shuffle
 from shallownet.kernels.step import (
     ONE,
@@ -24,8 +23,10 @@ from shallownet.kernels.step import (
     copy_targets,
     end_of_run,
     hidden_product,
+    update_weights,
 )
-from shallownet.kernels.structs import GENERATOR, ORDER, Plan, Settings
+from shallownet.kernels.structs import POSITIONS, RunSpec, StepParameters, Worker, unpack_arguments
+from shallownet.kernels.train import buffers_of_shard
 from shallownet.simd.matmul import SCALE, Output, Panels, Scalars, multiply, output_layer
 from shallownet.simd.prefetch import NO_PREFETCH
 from shallownet.simd.vectors import REGISTER_BYTES, pointer_at
@@ -48,15 +49,27 @@ COPY, HIDDEN, ACTIVATION, OUTPUT, LOSS, DELTA, GRADIENT = range(len(PARTS))
 # the small parts would be lost in the scatter of the large ones.
 ROWS = [range(COPY, ACTIVATION), range(ACTIVATION, GRADIENT), range(GRADIENT, len(PARTS))]
 MANY_EPOCHS = 10**6
-SETTINGS = Settings(0.0, 1e-4, 0.0, 0.9, 0.999, 1e-8, 1e-7, 0.0, 0.0)
+PARAMETERS = StepParameters(
+    slope=0.0,
+    alpha=1e-4,
+    clip=1e-7,
+    dropout=0.0,
+    smoothing=0.0,
+    rate=0.0,
+    decay_1=0.9,
+    decay_2=0.999,
+    epsilon=1e-8,
+)
+ORDER, GENERATOR, TEAM = (POSITIONS[name] for name in ("order_address", "generator", "team"))
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, repetitions):
+def run_parts(first, last, n, count, addresses, sizes, spec, parameters, like, repetitions):
     """Run the parts first..last of a shard of ``count`` examples, at one position of the order after another."""
-    order = pointer_at(plan[ORDER], sizes)
-    buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
-    mine = epoch.of_shard(0, 0, buffers, plan)
+    order = pointer_at(spec[ORDER], sizes)
+    worker = Worker(thread=0, threads=1, team=pointer_at(spec[TEAM], sizes))
+    buffers, sizes, spec, parameters = unpack_arguments(addresses, sizes, spec, parameters, like)
+    mine = buffers_of_shard(0, worker, buffers, spec)
     lanes = REGISTER_BYTES // like.itemsize
     for i in range(repetitions):
         position = i * count % (n - count + 1)
@@ -64,31 +77,31 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
         while start < count:
             stop = end_of_run(start, count)
             if first <= COPY:
-                copy_rows(position, start, stop, order, mine, sizes, plan)
+                copy_rows(position, start, stop, order, mine, sizes, spec)
             if first <= HIDDEN <= last:
-                hidden_product(start, stop, NO_PREFETCH, mine, sizes, plan)
+                hidden_product(start, stop, NO_PREFETCH, mine, sizes, spec)
             if first <= ACTIVATION <= last:
-                activate_units(start, stop, mine, sizes, plan, settings.slope)
+                activate_units(start, stop, mine, sizes, spec, parameters.slope)
             if first <= OUTPUT <= last:
                 output_layer(
-                    Panels(pointer=mine.a1, offset=start * lanes, stride=plan.rows * lanes, number=sizes.panels),
+                    Panels(pointer=mine.a1, offset=start * lanes, stride=spec.rows * lanes, number=sizes.panels),
                     Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
-                    Output(pointer=mine.z2, offset=start, stride=plan.rows),
+                    Output(pointer=mine.z2, offset=start, stride=spec.rows),
                     stop - start,
                     sizes.outputs,
                 )
             if first <= LOSS <= last:
-                copy_targets(position, start, stop, order, mine, plan)
-                probabilities(plan.output, mine.z2, plan.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
+                copy_targets(position, start, stop, order, mine, spec)
+                probabilities(spec.output, mine.z2, spec.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
                 cross_entropy(
-                    plan.output, mine.z2, plan.rows, sizes.outputs,
-                    mine.y, mine.tile_weight, mine.losses, settings.clip, settings.smoothing, start, stop,
+                    spec.output, mine.z2, spec.rows, sizes.outputs,
+                    mine.y, mine.tile_weight, mine.losses, parameters.clip, parameters.smoothing, start, stop,
                 )  # fmt: skip
             if first <= DELTA <= last:
                 multiply(
-                    Scalars(pointer=mine.z2, offset=start, row_stride=ONE, step=plan.rows),
+                    Scalars(pointer=mine.z2, offset=start, row_stride=ONE, step=spec.rows),
                     Panels(pointer=mine.theta, offset=sizes.w2, stride=sizes.w2_stride, number=sizes.panels),
-                    Output(pointer=mine.d1, offset=start * lanes, stride=plan.rows * lanes),
+                    Output(pointer=mine.d1, offset=start * lanes, stride=spec.rows * lanes),
                     stop - start,
                     sizes.outputs,
                     SCALE,
@@ -96,22 +109,23 @@ def run_parts(first, last, n, count, addresses, sizes, plan, settings, like, rep
                 )
             start = stop
         if last >= GRADIENT:
-            add_gradient(count, True, mine, sizes, plan)
+            add_gradient(count, True, mine, sizes, spec)
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def run_update(count, addresses, sizes, plan, settings, like, repetitions):
+def run_update(count, addresses, sizes, spec, parameters, like, repetitions):
     """Update all weights, as after a batch of ``count`` examples."""
-    buffers, sizes, plan, settings = epoch.unpacked(addresses, sizes, plan, settings, like)
+    buffers, sizes, spec, parameters = unpack_arguments(addresses, sizes, spec, parameters, like)
+    rule = rule_of_step(1, float(count), spec, parameters)
     for _ in range(repetitions):
-        update_weights(0, 1, float(count), settings.rate, buffers, sizes, plan, settings)
+        update_weights(0, 1, rule, buffers, sizes, spec, parameters)
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def run_shuffle(n, sizes, plan, repetitions):
+def run_shuffle(n, sizes, spec, repetitions):
     """Shuffle the order."""
     for _ in range(repetitions):
-        shuffle(pointer_at(plan[ORDER], sizes), n, pointer_at(plan[GENERATOR], sizes))
+        shuffle(pointer_at(spec[ORDER], sizes), n, pointer_at(spec[GENERATOR], sizes))
 
 
 class Parts:
@@ -122,7 +136,7 @@ class Parts:
         sizes = shape.n_features, shape.n_hidden, shape.n_outputs
         weights = initial_weights(problem)
         output = OUTPUTS["logistic" if shape.n_outputs == 1 else "softmax"]
-        self.network = Network(weights[::2], weights[1::2], ACTIVATIONS["relu"], output, ADAM, SETTINGS)
+        self.network = Network(weights[::2], weights[1::2], ACTIVATIONS["relu"], output, ADAM, PARAMETERS)
         self.network.attach(problem.X, problem.y[:, None].astype(dtype), None, None, shape.batch_size, 1)
         self.order = Order(shape.n_samples, None, np.random.RandomState(0))
         self.order.lend(MANY_EPOCHS)
@@ -133,19 +147,19 @@ class Parts:
         """Return the seconds of a step by part, what shuffling an epoch takes on average over its steps included."""
         network, shape = self.network, self.problem.shape
         network.train_epoch(self.order.rows, 0.0, 0)  # sets the order, and fills the buffers with numbers of a training
-        plan = network._plan
-        plan[GENERATOR] = self.memory.address(self.order.generator)
-        run_shuffle(shape.n_samples, network._sizes, plan, 1)  # as in a fit, rows lie anywhere in X
-        names = Plan(*plan)
+        spec = network._spec
+        spec[GENERATOR] = self.memory.address(self.order.generator)
+        run_shuffle(shape.n_samples, network._sizes, spec, 1)  # as in a fit, rows lie anywhere in X
+        names = RunSpec(*spec)
         count = min(shape.batch_size // names.shards, names.rows)  # a long shard is done in several blocks
-        packed = network._addresses, network._sizes, plan, network._constants, network.theta
+        packed = network._addresses, network._sizes, spec, network._parameters, network.theta
         blocks = shape.batch_size / count
         parts = {}
         for row in ROWS:
             ends = [best_seconds(run_parts, row[0], last, shape.n_samples, count, *packed) * blocks for last in row]
             parts |= zip([PARTS[part] for part in row], np.diff(ends, prepend=0.0).tolist(), strict=True)
         parts["update"] = best_seconds(run_update, shape.batch_size, *packed)
-        parts["shuffling"] = best_seconds(run_shuffle, shape.n_samples, network._sizes, plan) / self.steps
+        parts["shuffling"] = best_seconds(run_shuffle, shape.n_samples, network._sizes, spec) / self.steps
         return parts
 
     @property
@@ -160,9 +174,9 @@ def seconds_in_fit(fit, epochs):
     call, run = Network._call, Training.run
 
     def timed_call(network, *arguments):
-        seconds = call(network, *arguments)
+        allowed, seconds = call(network, *arguments)
         in_calls.append(seconds)
-        return seconds
+        return allowed, seconds
 
     def timed_run(training):
         start = perf_counter()

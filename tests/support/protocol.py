@@ -9,7 +9,7 @@ call leaves must be what one thread leaves.
 
     NUMBA_DISABLE_JIT=1 python tests/support/protocol.py calls [NAME...]  # two threads, all of CALLS
     NUMBA_DISABLE_JIT=1 python tests/support/protocol.py longer-calls     # and LONGER_CALLS: minutes
-    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py faults           # with each planted fault: each has to be found
+    NUMBA_DISABLE_JIT=1 python tests/support/protocol.py faults           # with planted faults, which have to be found
 
 prints how many states were met, or the first error.
 

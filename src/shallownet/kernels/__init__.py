@@ -50,6 +50,19 @@ Where to begin
 ``jit.thread_team``. ``train_sparse`` with ``sparse`` and ``predict`` stand beside it. What all of them are made of is
 ``simd.matmul``: every costly operation is scalars times a panel.
 
+What limits each part of a step
+-------------------------------
+============================ ========================================================================
+copy of rows                 memory: rows lie anywhere in X
+hidden product, gradient     multiply-adds
+activation                   the first-level cache
+output layer                 folding sums across lanes
+output activation and loss   multiply-adds that wait for each other
+delta, gradient of W2        few rows: the outputs
+update                       the second-level cache or memory; Adam's square root and division
+shuffling                    one exchange after the other, anywhere in the order
+============================ ========================================================================
+
 Words
 -----
 lane

@@ -6,6 +6,10 @@ A step has two halves, for a shard of the batch's examples and for a part of the
    output layer, loss, deltas; then the gradient of all of them (``gradient``);
 2. ``update_weights``: the sum of the shards' gradients, and the optimizer's update (``optimizers``).
 
+Two tiles of examples go through the first half at a time, so that they stay in the first-level cache from the copy of
+their rows to their deltas. The derivative of the activation is computed with its value, and multiplied in as the delta
+is stored.
+
 Letters: x rows of the batch with a 1 appended, a1 and d1 the hidden activations and their derivatives (d1 then
 holds dz1), z2 the outputs as [k][t] (then a2, then dz2), t an example, f a feature, k an output, j a panel.
 """

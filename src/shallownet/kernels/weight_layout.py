@@ -4,7 +4,7 @@ A panel holds the weights of one register block of hidden units: first W1, one r
 one for the intercept b1 (the batch's rows end in a 1 for it), then W2, one row for each output. Both parts are
 padded with zero rows to the products' unit, and the last panel with zero units; they stay zero. Panels lie one
 after the other in the flat array ``theta``, the intercepts b2 behind them. Moments and gradients have the same
-layout.
+layout, so that no step transposes anything.
 
 For sparse X, whose rows meet few features, the rows of W1 that belong to one feature lie together over all panels,
 and the panels hold only W2.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..jit.compiling import ZERO, jitable, routine
+from ..jit.compiling import jitable, routine
 from ..simd.lane_groups import GROUPS
 from ..simd.matmul import UNIT
 from ..simd.tail_panel import PACKED_ROWS
@@ -118,23 +118,6 @@ def place_of_output(h, k, sizes, lanes):
     return sizes.w2 + h // lanes * sizes.w2_stride + k * lanes + h % lanes
 
 
-@routine
-def fill_panels(w1, b1, w2, b2, theta, sizes):
-    """Fill theta, which holds zeros, from W1 (features, hidden), b1, W2 (hidden, outputs) and b2.
-
-    IN w1, b1, w2, b2; OUT theta.
-    """
-    lanes = lane_count(theta)
-    for f in range(sizes.features):
-        spread(w1, f * sizes.hidden, sizes.hidden, theta, f * sizes.w1_row, sizes.w1_stride)
-    spread(b1, ZERO, sizes.hidden, theta, sizes.features * sizes.w1_row, sizes.w1_stride)
-    for h in range(sizes.hidden):
-        for k in range(sizes.outputs):
-            theta[place_of_output(h, k, sizes, lanes)] = w2[h * sizes.outputs + k]
-    for k in range(sizes.outputs):
-        theta[sizes.b2 + k] = b2[k]
-
-
 def views(theta, sizes):
     """Return W1 above b1 (features + 1, panels, lanes), W2 (outputs, panels, lanes) and b2 (outputs,) within theta."""
     number = theta.itemsize
@@ -147,7 +130,7 @@ def views(theta, sizes):
 
 
 def pack(w1, b1, w2, b2, theta, sizes):
-    """Do ``fill_panels`` with arrays, without compiled code.
+    """Fill theta from W1 (features, hidden), b1, W2 (hidden, outputs) and b2, without compiled code.
 
     Training seldom needs it, and compiles less without a kernel for it. Predictions have their kernel: one row would
     take longer to come here than to be predicted.

@@ -212,9 +212,9 @@ class Network:
         self._step, self._losses = step, np.zeros((1 + epochs, 2))
         begin, end = 0, epochs * n
         while True:
-            seconds = self._call(parallel, begin, self._border(begin, positions, end))
+            allowed, seconds = self._call(parallel, begin, self._border(begin, positions, end))
             reached = int(self._losses[0, REACHED])
-            self.scheduler.record(parallel, reached - begin, seconds)
+            self.scheduler.record(allowed, reached - begin, seconds)
             begin = reached
             if begin == end:
                 return self.losses_so_far()
@@ -243,7 +243,7 @@ class Network:
         self._step, self._losses = self.updates, np.zeros((1, 2))
 
     def _call(self, parallel, begin, end):
-        """Make one kernel call, with threads if they are asked for and allowed; return the seconds that it took."""
+        """Make one kernel call, with threads if wanted and allowed; return whether they were, and the seconds."""
         with threads(self._workspace.workers) if parallel else nullcontext(False) as allowed:
             train, key = _TRAIN[self.sparse, allowed], (self.dtype, self.sparse, allowed)
             workers = self._workspace.workers if allowed else 1
@@ -253,7 +253,7 @@ class Network:
                 _ready.add(key)
             start = perf_counter()
             train(begin, end, *told)
-            return perf_counter() - start
+            return allowed, perf_counter() - start
 
     def _border(self, begin, positions, end):
         """Return the border of a block that ends a call of about so many positions from ``begin`` on."""
