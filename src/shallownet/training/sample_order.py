@@ -1,6 +1,5 @@
 """The order of the examples, which is shuffled before each epoch as MLPClassifier shuffles it."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,8 @@ class Order:
     def __init__(self, n_samples, rows, random_state=None, private=False):
         self.rows, self.generator, self.private = rows, None, private
         self._random_state: Any = random_state
-        self._before: Any = None  # the state of ``random_state`` that the kernels went on from
+        self._lent: Any = None
+        self._parked: Any = None
         if random_state is not None:
             self.rows = np.arange(n_samples) if rows is None else rows.copy()
 
@@ -51,41 +51,49 @@ class Order:
             self._random_state.shuffle(self.rows)
 
     def lend(self, epochs):
-        """Let the kernels draw from now to ``give_back``, from a copy of the state, if that pays for so many epochs."""
+        """Let the kernels draw, from now to ``give_back``, if they can and that pays for so many epochs.
+
+        Whoever draws from the random state meanwhile, as another fit in another thread, gets other numbers.
+        """
         if self._random_state is None or epochs * (EPOCH_DRAWS + len(self.rows)) < KERNELS_PAY:
             return
-        with _lock_of(self._random_state):
-            self._before = self._random_state.get_state(legacy=False)
-        if self._before["bit_generator"] == "MT19937":
-            key = self._before["state"]["key"].astype(np.int64)
-            self.generator = np.concatenate([key, [self._before["state"]["pos"]], tempered(key)])
+        with self._locked():
+            self._lent = self._random_state.get_state(legacy=False)
+            if self._lent["bit_generator"] != "MT19937":
+                return
+            key = self._lent["state"]["key"].astype(np.int64)
+            self.generator = np.concatenate([key, [self._lent["state"]["pos"]], tempered(key)])
+            if not self.private:
+                drawing = np.random.RandomState(0)
+                drawing.set_state(self._lent)
+                another = np.random.RandomState(drawing.randint(2**32, dtype=np.uint64))
+                self._random_state.set_state(another.get_state(legacy=False))
+                self._parked = self._random_state.get_state(legacy=False)
 
     def give_back(self):
-        """Copy the state back, as if the random state itself had drawn, unless others have drawn from it meanwhile.
+        """Leave the random state as if it had drawn by itself, or as it is if others have drawn from it meanwhile.
 
-        What they have drawn (another fit in another thread, say) is so never drawn again. It may be called again, as
-        after an interrupt.
+        It may be called again, as after an interrupt.
         """
-        if self.generator is not None and not self.private:
-            key, pos = self.generator[:WORDS].astype(np.uint32), int(self.generator[PLACE])
-            with _lock_of(self._random_state):
-                if _same(self._before, self._random_state.get_state(legacy=False)):
-                    self._random_state.set_state(self._before | {"state": {"key": key, "pos": pos}})
+        if self.generator is None:
+            return
+        if not self.private:
+            key, place = self.generator[:WORDS].astype(np.uint32), int(self.generator[PLACE])
+            with self._locked():
+                if self._parked is None or _same(self._parked, self._random_state.get_state(legacy=False)):
+                    self._random_state.set_state(self._lent | {"state": {"key": key, "pos": place}})
         self.generator = None
 
+    def _locked(self):
+        """Return the lock with which NumPy keeps threads from drawing at the same time.
 
-def _lock_of(random_state):
-    """Return the lock that NumPy holds while it draws, where it is known: no thread then sees half of a state.
-
-    Before NumPy 2.4 it cannot be taken twice, so in its block the state may be read and set, but not drawn from.
-    """
-    return getattr(getattr(random_state, "_bit_generator", None), "lock", None) or nullcontext()
+        Before NumPy 2.4 it cannot be taken twice, so in its block the state may be asked for and set, but not draw.
+        """
+        return self._random_state._bit_generator.lock
 
 
 def _same(state, other):
-    """Return whether two states of a Mersenne Twister draw the same."""
-    return (
-        np.array_equal(state["state"]["key"], other["state"]["key"])
-        and all(state[name] == other[name] for name in ("has_gauss", "gauss"))
-        and state["state"]["pos"] == other["state"]["pos"]
+    """Return whether two states of RandomState draw the same."""
+    return all(np.array_equal(state["state"][name], other["state"][name]) for name in state["state"]) and all(
+        state[name] == other[name] for name in ("has_gauss", "gauss")
     )
