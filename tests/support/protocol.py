@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from shallownet.jit import thread_team
 from shallownet.kernels import train, train_sparse
-from shallownet.kernels.structs import SUMS_STRIDE, TEAM, Buffers
+from shallownet.kernels.structs import SUMS_STRIDE, TEAM, Batch, Block, Buffers
 
 SHARDS = 2
 WEIGHTS = [1, 2, 3, 4, 0, 0]  # of six samples, of which the two that come first in the first epoch weigh nothing
@@ -289,7 +289,7 @@ def place_in_program(without):
             numbers = [pair for pair in numbers if pair[0] in DECISIVE[function]]
         elif frame.f_code.co_filename == thread_team.__file__:
             numbers = [pair for pair in numbers if pair[0] not in without]
-        known = [pair for pair in numbers if isinstance(pair[1], int | float | tuple)]
+        known = [pair for pair in numbers if isinstance(pair[1], int | float | Batch | Block | train.Phase)]
         found.append((function, frame.f_lasti, *known))
         frame = frame.f_back
     return tuple(found)
