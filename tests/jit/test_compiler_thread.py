@@ -22,19 +22,19 @@ import contextlib, gc, json, os, signal, sys, threading, warnings
 import numpy as np
 import shallownet
 from shallownet.jit import linking
-from shallownet.jit.compiling import KERNELS, kernel, kernel
+from shallownet.jit.compiling import KERNELS, kernel, routine
 warnings.simplefilter("ignore")
 X, y = np.random.RandomState(0).randn(60, 4), np.arange(60) % 3
 seen, left = [], int(sys.argv[1])
 
-def and_disturb(self, function, compile_extra=linking._KernelCompiler.compile_extra):
+def and_disturb(self, function, compile_extra=linking._RoutineCompiler.compile_extra):
     global left
     left -= 1
     if left == 0:
         disturb()
     return compile_extra(self, function)
 
-linking._KernelCompiler.compile_extra = and_disturb
+linking._RoutineCompiler.compile_extra = and_disturb
 
 def disturb():
     pass

@@ -31,7 +31,7 @@ def sum_of_squares(a):
     return total
 
 
-@routine
+@kernel
 def norm(a):
     return np.sqrt(sum_of_squares(a))
 
@@ -159,7 +159,7 @@ def branches(x, told):
     return x
 
 
-@routine
+@kernel
 def sum_of_branches(a):
     few, many = to_fixed_tuple(a, FEW), to_fixed_tuple(a, MANY)
     return branches(7, many) + branches(8, many) + branches(9, few)
@@ -289,7 +289,7 @@ def doubled(a):
 a = np.arange(4)
 njit(lambda: 0)()  # with what Numba itself compiles once for a process
 made.clear()
-njit(parallel=True, **linking.flags_of_entries())(doubled)(a)
+njit(parallel=True, **linking.flags_of_kernels())(doubled)(a)
 print(json.dumps({"file": shallownet.__file__, "made": made, "doubled": a.tolist()}))
 """
 
@@ -297,7 +297,7 @@ print(json.dumps({"file": shallownet.__file__, "made": made, "doubled": a.tolist
 @links_entries
 def test_what_threads_run_has_no_machine_code_of_its_own(tmp_path):
     answer = finish(start(PARALLEL, NUMBA_CACHE_DIR=str(tmp_path)))
-    assert (answer["made"], answer["doubled"]) == (["_Entry"], [0, 2, 4, 6])
+    assert (answer["made"], answer["doubled"]) == (["_Kernel"], [0, 2, 4, 6])
 
 
 @links_entries
