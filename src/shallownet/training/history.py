@@ -72,6 +72,15 @@ class History:
         """Have the user warned when training has ended."""
         self.warnings.append((message, category))
 
+    def warn_of_interrupt(self, updates):
+        """Have the user warned of an interrupt after so many updates of the call."""
+        early = ""
+        if self.n_iter == 0 and updates == 0:
+            early = " Nothing was trained: the weights are those that training began with."
+        elif self.n_iter == 0:
+            early = f" No epoch was completed; the weights are those after {updates} updates."
+        self.warn(f"Training interrupted by user.{early}")
+
     def snapshot(self):
         """Return what has been recorded so far, for ``restore``."""
         return self.__dict__.copy(), len(self.loss_curve), len(self.validation_scores)

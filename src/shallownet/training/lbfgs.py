@@ -100,8 +100,8 @@ def minimize_loss(network, hyperparameters, history, validation=None, after_iter
     except KeyboardInterrupt:
         history.restore(last.snapshot)  # the interrupt may have cut an iteration short
         x, loss, n_iter = last.x, last.loss, last.n_iter
-        nothing = " Nothing was trained: the weights are those that training began with." if n_iter == 0 else ""
-        history.warn(f"Training interrupted by user.{nothing}")
+        history.n_iter = n_iter
+        history.warn_of_interrupt(updates=0)
     network.set_weights(*unpacked(x))
     history.n_iter, history.loss_curve = n_iter, [loss]
     check_finite(network)

@@ -59,7 +59,7 @@ class Training:
             history.restore(self._snapshot)
             self._record_epochs_of_interrupted_call(before)
             history.steps = max(history.steps, network.updates)  # each of them has moved the weights
-            history.warn(f"Training interrupted by user.{self._interrupted_early(history.steps - steps_before)}")
+            history.warn_of_interrupt(history.steps - steps_before)
         finally:
             self.order.give_back()
         # Where no epoch of this call was better than those of earlier calls, training goes on from its last, as in
@@ -128,14 +128,6 @@ class Training:
         """Record the complete epochs of an interrupted call, which began after ``before`` epochs."""
         if self.validation is None:
             self._record(self.network.losses_so_far()[self.history.n_iter - before :])
-
-    def _interrupted_early(self, steps):
-        """Return what to tell the user of an interrupt after so many updates, if no epoch is complete."""
-        if self.history.n_iter > 0:
-            return ""
-        if steps == 0:
-            return " Nothing was trained: the weights are those that training began with."
-        return f" No epoch was completed; the weights are those after {steps} updates."
 
     def _stops_on_plateau(self):
         """Return whether training ends where it no longer improves, or goes on at another rate."""
