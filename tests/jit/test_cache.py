@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from children import PACKAGE, Copy, finish
 
-from shallownet.jit import cache, compiling
+from shallownet.jit import cache, compiling, linking
 from shallownet.jit import trusted_dir as folders
 from shallownet.jit.trusted_dir import Folder
 
@@ -49,10 +49,10 @@ def subtract(a, b):
 def is_loaded(function=add, number=2):
     """Compile a function as a new process would, and return whether its code came from the cache."""
     cache.places.cache_clear()
-    routine = compiling.kernel(function)
-    assert routine(number, 1) == function(number, 1)
-    assert len(routine.stats.cache_hits) + len(routine.stats.cache_misses) == 1
-    return bool(routine.stats.cache_hits)
+    kernel = compiling.kernel(function)
+    assert kernel(number, 1) == function(number, 1)
+    assert len(kernel.stats.cache_hits) + len(kernel.stats.cache_misses) == 1
+    return bool(kernel.stats.cache_hits)
 
 
 def entries(folder):
@@ -110,6 +110,7 @@ def test_stamp_covers_every_compiled_source_and_the_version(tmp_path):
         (np, "__version__", "0.1"),
         (numba.config, "BOUNDSCHECK", 1),
         (numba.config, "OPT", 0),
+        (linking, "SUPPORTED", False),
     ],
 )
 def test_stamp_covers_what_compiles(owner, name, value, monkeypatch):
@@ -279,10 +280,10 @@ def test_cache_folder_replaced_by_a_file(chosen):
 
 
 def test_cache_folder_removed_while_in_use(chosen):
-    routine = compiling.kernel(add)
-    routine(1, 2)
+    kernel = compiling.kernel(add)
+    kernel(1, 2)
     shutil.rmtree(chosen)
-    routine(2.0, 1)
+    kernel(2.0, 1)
     assert is_loaded(number=2.0)
 
 

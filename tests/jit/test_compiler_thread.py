@@ -16,7 +16,7 @@ from shallownet.jit import cache, compiling
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there are no such signals here")
 
-# Does something before the kernel of a number is compiled, and prints what later calls give.
+# Does something before the routine of a number is compiled, and prints what later calls give.
 DISTURBED = """
 import contextlib, gc, json, os, signal, sys, threading, warnings
 import numpy as np
@@ -47,7 +47,7 @@ print(json.dumps({{
     "file": shallownet.__file__,
     "seen": seen,
     "result": [called("f8"), called("f4")],
-    "compiled": sum(len(entry.stats.cache_misses) for entry in KERNELS),
+    "compiled": sum(len(kernel.stats.cache_misses) for kernel in KERNELS),
 }}))
 """
 
@@ -127,7 +127,7 @@ FORK = HANDLER.format(
     os.waitpid(child, 0)
     seen.append(called("f4"))"""
 )
-AT = 1, 2  # kernels of norm; square is compiled while sum_of_squares is
+AT = 1, 2  # routines of norm; square is compiled while sum_of_squares is
 
 
 def run(folder, called, disturbance="", at=0):
@@ -185,20 +185,20 @@ def add(a, b):
 
 
 def test_within_another_compilation_of_the_same_thread_there_is_a_clear_error(alone):
-    routine = compiling.kernel(add)
+    kernel = compiling.kernel(add)
     with global_compiler_lock, pytest.raises(RuntimeError, match="cannot compile while Numba compiles another"):
-        routine(1, 2)
-    assert routine(1, 2) == 3
+        kernel(1, 2)
+    assert kernel(1, 2) == 3
 
 
 def test_an_error_of_the_compiler_comes_to_the_caller_and_the_collector_works_as_before(alone):
     def failing(a):
         return a.nothing
 
-    before = gc.get_threshold()
+    before = gc.get_threshold(), gc.isenabled()
     with pytest.raises(numba.core.errors.TypingError, match="nothing"):
         compiling.kernel(failing)(np.ones(1))
-    assert gc.get_threshold() == before
+    assert (gc.get_threshold(), gc.isenabled()) == before
     assert not list(alone.rglob("*.lock"))
 
 
@@ -246,3 +246,23 @@ except RuntimeError as error:
     print(json.dumps({"file": shallownet.__file__, "error": str(error)}))
 """
     assert "unset the environment variable NUMBA_DISABLE_JIT" in finish(start(job, NUMBA_DISABLE_JIT="1"))["error"]
+
+
+# Imports as a user would, fits, and prints how often the collector was at work in the fit.
+COUNTED = """
+import gc, json, warnings
+import sklearn.neural_network
+from sklearn.datasets import load_iris
+import shallownet
+X, y = load_iris(return_X_y=True)
+collections = []
+gc.callbacks.append(lambda phase, info: phase == "start" and collections.append(info["generation"]))
+warnings.simplefilter("ignore")
+shallownet.ShallowNetClassifier(4, max_iter=2, n_jobs=1).fit(X, y)
+print(json.dumps({"file": shallownet.__file__, "collections": len(collections)}))
+"""
+
+
+def test_a_fit_from_the_cache_waits_for_no_collection(tmp_path):
+    for collections in [1000, 20]:  # it compiles first
+        assert finish(start(COUNTED, NUMBA_CACHE_DIR=str(tmp_path)))["collections"] < collections

@@ -43,18 +43,18 @@ def add(a, b):
 
 def is_loaded():
     """Compile a function as a new process would, and return whether its code came from the cache."""
-    routine = compiling.kernel(add)
-    assert routine(2, 1) == 3
-    return bool(routine.stats.cache_hits)
+    kernel = compiling.kernel(add)
+    assert kernel(2, 1) == 3
+    return bool(kernel.stats.cache_hits)
 
 
 @pytest.fixture
 def name(chosen):
     """The name of the lock of an entry that is not there any more."""
     assert not is_loaded()
-    (kernel,) = chosen.iterdir()
-    kernel.unlink()
-    return f"{kernel.name}.lock"
+    (entry,) = chosen.iterdir()
+    entry.unlink()
+    return f"{entry.name}.lock"
 
 
 @pytest.fixture
@@ -111,14 +111,14 @@ def test_a_search_compiles_once(tmp_path):
 
 def test_who_waits_loads_what_the_other_has_saved(chosen, name):
     compiling.kernel(add)(2, 1)
-    (kernel,) = chosen.iterdir()
-    content = kernel.read_bytes()
-    kernel.unlink()
+    (entry,) = chosen.iterdir()
+    content = entry.read_bytes()
+    entry.unlink()
     with Folder(str(chosen)) as folder:
         held = folder.lock(name)
 
     def save():
-        kernel.write_bytes(content)
+        entry.write_bytes(content)
         os.close(held)
 
     threading.Timer(0.3, save).start()

@@ -33,6 +33,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
+from . import linking
 from .trusted_dir import Folder, StrangerError, UnsafeError, trusted_users, user
 
 COMPILED = "jit", "kernels", "simd"  # the packages whose functions are compiled, or decide how
@@ -58,7 +59,7 @@ def source_stamp(package: Any) -> str:
             return ""
         sources += sorted((folder.name, path.name, path) for path in found)
     versions = [numba.__version__, llvmlite.__version__, numpy.__version__, str(sys.implementation.cache_tag)]
-    settings = [f"{name}={getattr(config, name, None)}" for name in SETTINGS]
+    settings = [f"{name}={getattr(config, name, None)}" for name in SETTINGS] + [f"linking={linking.SUPPORTED}"]
     digest = hashlib.sha256("\0".join([*versions, getattr(sys, "abiflags", ""), *settings]).encode())
     version = package.joinpath("_version.py")
     for folder, name, path in [*sources, *([("", version.name, version)] if version.is_file() else [])]:

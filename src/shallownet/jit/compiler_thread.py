@@ -3,10 +3,10 @@
 Numba can neither be cut off in the middle of a compilation nor entered a second time: it leaves functions behind that
 lack what they call. Python runs signal handlers, and what these raise, between any two steps of the main thread; and
 the garbage collector runs finalizers in whatever thread it is at work. So another thread compiles, in which there are
-no signals, and the collector rests (``garbage``). The thread that asked for it waits: what a handler or a finalizer
-fits meanwhile waits in turn, and an error raised there, such as an interrupt, is raised when the compilation has ended:
-nothing of the caller's runs beside it, as both would set the process's filters of warnings. A second one ends the wait
-at once.
+no signals, and the collector does not begin by itself. The thread that asked for it waits: what a handler or a
+finalizer fits meanwhile waits in turn, and an error raised there, such as an interrupt, is raised when the compilation
+has ended: nothing of the caller's runs beside it, as both would set the process's filters of warnings. A second one
+ends the wait at once.
 """
 
 import contextvars
@@ -16,8 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 from numba.core.compiler_lock import global_compiler_lock
-
-from .garbage import collector_at_rest
 
 SECONDS = 0.25  # between collections of garbage by the thread that waits; Windows looks for Ctrl-C as often
 
@@ -41,9 +39,8 @@ def in_compiler_thread(function: Callable, *arguments: Any, give_up: Callable[[]
 
     def work() -> None:
         try:
-            with global_compiler_lock, collector_at_rest():
-                result = function(*arguments)
-            outcome.append((result, None))
+            with global_compiler_lock:
+                outcome.append((_without_collections(function, *arguments), None))
         except BaseException as error:
             outcome.append((None, error))
 
@@ -56,6 +53,19 @@ def in_compiler_thread(function: Callable, *arguments: Any, give_up: Callable[[]
         finally:
             del error  # it holds this frame, which holds it
     return result
+
+
+def _without_collections(function: Callable, *arguments: Any) -> Any:
+    """Call a function while the garbage collector does not begin by itself.
+
+    It would look again and again through what is made to stay: a third of a fit that loads its code.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(0)
+    try:
+        return function(*arguments)
+    finally:
+        gc.set_threshold(*before)
 
 
 def _run_and_wait(work: Callable, give_up: Callable[[], None]) -> None:

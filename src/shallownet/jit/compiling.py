@@ -5,8 +5,8 @@
 - no ``fastmath``: sums keep their order and NaN stays NaN; ``lanes`` asks for fused operations by name.
 - no explicit signatures: importing compiles nothing.
 
-Only entries, the functions that Python calls, are cached on disk (``cache``), each with all that it calls. The
-others need no wrapper for Python and no machine code of their own (``linking``).
+Python calls kernels, and only kernels call routines (the word of LAPACK). Only kernels are cached on disk (``cache``),
+each with all that it calls; routines need no wrapper for Python and no machine code of their own (``linking``).
 """
 
 import functools
@@ -37,13 +37,8 @@ def routine(function: Callable) -> Callable:
     return njit(**_FLAGS, **flags_of_routines())(function)
 
 
-def allocating_routine(function: Callable) -> Callable:
-    """Compile a kernel that makes arrays or returns some; it counts who holds them, as Python does."""
-    return njit(**_FLAGS, **flags_of_routines(allocating=True))(function)
-
-
 def overload_routine(function: Callable, **options: Any) -> Callable:
-    """Let a function of types return the implementation of ``function`` for them, which becomes a kernel."""
+    """Let a function of types return the implementation of ``function`` for them, which becomes a routine."""
     options["jit_options"] = {**_FLAGS, **flags_of_routines()}
     return overload(function, **options)
 
@@ -65,7 +60,7 @@ def kernel(function: Callable, **flags: Any) -> Callable:
 
 
 def _without_compiler(function: Callable) -> Callable:
-    """Return an entry as a plain function, which works only where something stands in for the SIMD instructions."""
+    """Return a kernel as a plain function, which works only where something stands in for the SIMD instructions."""
 
     @functools.wraps(function)
     def kernel_in_python(*arguments: Any) -> Any:
@@ -80,7 +75,7 @@ def _without_compiler(function: Callable) -> Callable:
 
 
 def _undisturbed(compile_kernel: Callable, cache: Cache) -> Callable:
-    """Return what compiles, loads and saves an entry, so that no signal, no finalizer and no process disturbs it."""
+    """Return what compiles, loads and saves a kernel, so that no signal, no finalizer and no process disturbs it."""
 
     def and_release(signature: Any) -> Any:
         try:
@@ -92,7 +87,7 @@ def _undisturbed(compile_kernel: Callable, cache: Cache) -> Callable:
 
 
 def serial_and_parallel(function: Callable) -> tuple[Callable, Callable]:
-    """Return two entries of one source: ``prange`` is a plain loop in the first, threads in the second.
+    """Return two kernels of one source: ``prange`` is a plain loop in the first, threads in the second.
 
     The first never touches Numba's threading layer. The second has a name of its own, by which it is cached.
     """

@@ -1,15 +1,23 @@
-"""Kernels become machine code once, with the entry that calls them.
+"""Routines become machine code once, with the kernel that calls them.
 
 Numba optimizes each compiled function together with all that it calls, and makes machine code of it, before its
 caller takes it in and does the same again: with a dozen levels of helpers most of the time goes into code that nobody
-runs. A function that only compiled functions call needs neither; it is kept as plain code of its own, and the entry
-at the top takes in all that it calls, directly or not, and is optimized as a whole. That more than halves the time of
-the first fit.
+runs. A routine, which only compiled functions call, needs neither. Its code is kept as it is, and the kernel at the
+top takes in all that it calls, directly or not, and is optimized as a whole. The first fit takes a quarter of the time.
 
-This reaches into Numba's code library, so everything here is checked for being there; with a Numba where it is not,
-kernels are compiled as Numba would, only more slowly.
+This module is the only one that changes how Numba compiles. It relies on these internals of Numba and llvmlite:
+
+- ``codegen.JITCodeLibrary``, which holds the code of a function: ``_METHODS`` and ``_ATTRIBUTES`` of it;
+- ``JITCPUCodegen._library_class``, the kind of library that a compilation begins with;
+- ``compiler.Compiler``, which takes a function through the passes of ``define_pipelines`` into ``state.library``;
+- ``llvmlite.binding.newpassmanagers``, with which a whole kernel is optimized;
+- the names that Numba gives to the functions that its threads run.
+
+``SUPPORTED`` says whether they are there. With a Numba that is built otherwise, or where the environment variable
+SHALLOWNET_LINKING is "off", Numba compiles everything as it does by itself: only more slowly, with the same results.
 """
 
+import os
 import re
 import types
 from collections.abc import Callable
@@ -18,9 +26,8 @@ from typing import Any
 
 from llvmlite import binding
 from llvmlite.binding import Linkage
-from numba.core import codegen, compiler, config, errors
+from numba.core import codegen, compiler, config
 
-# What Numba's code libraries have, and what each of them sets for itself.
 _METHODS = {
     "finalize",
     "_ensure_finalized",
@@ -31,59 +38,55 @@ _METHODS = {
 }
 _ATTRIBUTES = {"_codegen", "_final_module", "_linking_libraries", "_shared_module"}
 
-# Numba's steps for what kernels do not have (expressions of whole arrays, closures, functions that Numba itself takes
-# into their callers, blocks in which Python runs, literals, errors made of variables, threads) and for branches that a
-# constant decides, which LLVM drops. They take an eighth of the time.
-_NEEDLESS = {
-    *("NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"),
-    *("WithLifting", "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass"),
-    *("RewriteSemanticConstants", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "DumpParforDiagnostics"),
-}
 
-# What a kernel is simplified by: memory to registers, loops to their test at the end, and less of what that leaves.
-_SIMPLIFYING = [
-    f"add_{name}_pass"
-    for name in "sroa instruction_combine simplify_cfg loop_rotate instruction_combine simplify_cfg".split()
-]
+def _supported() -> bool:
+    """Return whether Numba is built as this module expects, and the user does not turn the module off."""
+    if os.environ.get("SHALLOWNET_LINKING") == "off":
+        return False
+    library, managers = codegen.JITCodeLibrary, getattr(binding, "newpassmanagers", None)
+    begun = [vars(kind)["__init__"] for kind in library.__mro__ if hasattr(vars(kind).get("__init__"), "__code__")]
+    return (
+        all(hasattr(library, name) for name in _METHODS)
+        and {name for init in begun for name in init.__code__.co_names} >= _ATTRIBUTES
+        and hasattr(codegen.JITCPUCodegen, "_library_class")
+        and "passes" in compiler.PassManager.__init__.__code__.co_names
+        and hasattr(managers, "create_pass_builder")
+        and hasattr(getattr(managers, "PipelineTuningOptions", None), "loop_unrolling")
+    )
 
-# What may be in several modules of a process; of these the engine takes one for all. The second is that of what
-# Numba's threads run.
-_OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
 
-# Names of the code that Numba makes for threads: the function that each runs, and what calls it.
-_THREADS = re.compile("__numba_parfor_gufunc|parallelgufuncwrapper|_GufuncWrapper object")
+SUPPORTED = _supported()
 
-_TUPLES = 24  # arguments, above which a kernel is one that gets the fields of tuples
-_LARGE = 12  # blocks of instructions without a branch, above which a kernel is one with work of its own
+
+def flags_of_kernels() -> dict[str, Any]:
+    """Return the flags of njit for functions that Python calls."""
+    return {"pipeline_class": _KernelCompiler} if SUPPORTED else {}
+
+
+def flags_of_routines() -> dict[str, Any]:
+    """Return the flags of njit for functions that only compiled functions call."""
+    deferred = {"pipeline_class": _RoutineCompiler} if SUPPORTED else {}
+    return {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **deferred}
+
+
+# --- routines -------------------------------------------------------------------------------------------
 
 
 class _NoMachineCode:
-    """Stands in for the engine that runs machine code: a kernel has no environment there."""
+    """Stands in for the engine that runs machine code: a routine has no environment there."""
 
     @staticmethod
     def set_env(name: str, environment: Any) -> None:
         pass
 
 
-class _Unlinked(codegen.JITCodeLibrary):
-    """The code of one kernel, to be linked into others."""
+class _RoutineLibrary(codegen.JITCodeLibrary):
+    """The code of one routine, to be linked into kernels."""
 
     codegen = _NoMachineCode
 
     def get_pointer_to_function(self, name: str) -> int:
         return 0  # what Numba gives for a function without machine code
-
-    def _optimize_functions(self, module: Any) -> None:
-        """Simplify a kernel, by the few passes that leave an entry as fast as all of Numba's do.
-
-        Numba keeps each variable in memory and passes tuples field by field, so that most of what it writes goes.
-        """
-        module.data_layout = self._codegen._data_layout
-        passes = binding.newpassmanagers.ModulePassManager()
-        for name in _SIMPLIFYING:
-            getattr(passes, name)()
-        options = binding.newpassmanagers.PipelineTuningOptions()
-        passes.run(module, binding.newpassmanagers.create_pass_builder(self._codegen._tm, options))
 
     def finalize(self) -> None:
         self._finalize_dynamic_globals()
@@ -93,13 +96,13 @@ class _Unlinked(codegen.JITCodeLibrary):
         self._finalized = True
 
     def _get_module_for_linking(self) -> Any:
-        """Return the kernel and all that it calls, as code that may be in an entry more than once."""
+        """Return the routine and all that it calls, as code that may be in a kernel more than once."""
         self._ensure_finalized()
         if self._shared_module is None:
             module = self._final_module.clone()
             for library in self._called():
-                is_kernel = isinstance(library, _Unlinked)
-                called = library._final_module if is_kernel else library._get_module_for_linking()
+                is_routine = isinstance(library, _RoutineLibrary)
+                called = library._final_module if is_routine else library._get_module_for_linking()
                 module.link_in(called, preserve=True)
             for function in module.functions:
                 if not function.is_declaration and function.linkage == Linkage.external:
@@ -108,33 +111,77 @@ class _Unlinked(codegen.JITCodeLibrary):
         return self._shared_module
 
     def _called(self) -> list[Any]:
-        """Return the libraries that this one needs, directly or through other kernels, each once."""
+        """Return the libraries that this one needs, directly or through other routines, each once."""
         found: dict[Any, None] = {}
         waiting = [self]
         while waiting:
             for library in waiting.pop()._linking_libraries:
                 if library not in found:
                     found[library] = None
-                    if isinstance(library, _Unlinked):
+                    if isinstance(library, _RoutineLibrary):
                         waiting.append(library)
         return list(found)
 
 
-class _Kernel(codegen.JITCodeLibrary):
-    """The code of an entry with all the kernels that it calls."""
+# Numba's passes for what routines do not have (expressions of whole arrays, closures, functions that Numba itself
+# inlines, blocks in which Python runs, literals, errors made of variables, threads) and for branches that a constant
+# decides, which LLVM drops. They take 8 % of the first fit.
+_NEEDLESS = {
+    *("NopythonRewrites", "InlineClosureLikes", "InlineInlinables", "InlineOverloads", "DeadBranchPrune"),
+    *("WithLifting", "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass"),
+    *("RewriteSemanticConstants", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "DumpParforDiagnostics"),
+}
+
+
+class _RoutineCompiler(compiler.Compiler):
+    """Compiles a routine, within the compilation of its caller."""
+
+    def define_pipelines(self) -> list[Any]:
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [step for step in pipeline.passes if step[0].__name__ not in _NEEDLESS]
+            pipeline.finalize()
+        return pipelines
+
+    def compile_extra(self, function: Any) -> Any:
+        self.state.library = _RoutineLibrary(self.state.targetctx.codegen(), function.__qualname__)
+        return super().compile_extra(function)
+
+
+# --- kernels --------------------------------------------------------------------------------------------
+
+
+# What may be in several modules of a process; of these the engine takes one for all. The second is that of what
+# Numba's threads run.
+_OF_MANY = {Linkage.linkonce_odr, Linkage.weak_odr}
+
+_TUPLES = 24  # arguments, above which a routine is one that gets the fields of tuples
+_LARGE = 12  # blocks of instructions without a branch, above which a routine is one with work of its own
+
+
+@cache
+def _can_mark() -> bool:
+    """Return whether llvmlite gives an attribute to the function, and not, as 0.45 does, to what it returns."""
+    function = next(iter(binding.parse_assembly("define void @f() { ret void }").functions))
+    function.add_function_attribute("noinline")
+    return b"noinline" in function.attributes
+
+
+class _KernelLibrary(codegen.JITCodeLibrary):
+    """The code of a kernel with all the routines that it calls."""
 
     def _optimize_final_module(self) -> None:
-        """Let kernels become part of the entry, and optimize it.
+        """Let routines become part of the kernel, and optimize it, but unroll no loops.
 
-        Numba passes each field of a tuple as an argument of its own, so that a call with all that a kernel is told
-        takes as long as a small product. Kernels that get tuples are taken into their callers, before LLVM looks at
-        any, as it would look at them again with each of their callers. They call the kernels with work of their own,
-        which stay apart. Nobody else can call either, so each is handed what it uses; and it has to have a name of
-        its own, as the engine links all code of a process by name.
+        Numba passes each field of a tuple as an argument of its own, so that a call with all that a routine is told
+        takes as long as a small product: 8 % of the smallest steps. Routines that get tuples are taken into their
+        callers, before LLVM looks at any, as it would look at them again with each of their callers. They call the
+        routines with work of their own, which stay apart. Nobody else can call either, so each is handed what it uses;
+        and it has to have a name of its own, as the engine links all code of a process by name.
 
-        Loops are not unrolled: those that take time are written as blocks of registers, and to unroll and simplify
-        the others takes 7 % of the time. Numba's step that drops counts of references is left out: in a loop
-        kernels work on pointers, which have none.
+        Loops that take time are written as blocks of registers, and to unroll the others takes a fifth of the first
+        fit. Numba's pass that drops counts of references is left out: in a loop routines work on pointers, which have
+        none.
         """
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage in _OF_MANY:
@@ -150,14 +197,18 @@ class _Kernel(codegen.JITCodeLibrary):
         passes.getModulePassManager().run(self._final_module, passes)
 
 
-class _OfThreads(codegen.JITCodeLibrary):
-    """Stands in for Numba's code library while an entry is compiled: what threads run is linked like a kernel.
+# Names of the code that Numba makes for threads: the function that each runs, and what calls it.
+_THREADS = re.compile("__numba_parfor_gufunc|parallelgufuncwrapper|_GufuncWrapper object")
+
+
+class _LibraryMeanwhile(codegen.JITCodeLibrary):
+    """Stands in for Numba's code library while a kernel is compiled: what threads run is linked like a routine.
 
     All else has the library that it has at other times. A signal, say, may have another function compiled meanwhile.
     """
 
     def __new__(cls, code: Any, name: str) -> Any:
-        return (_Unlinked if _THREADS.search(name) else codegen.JITCodeLibrary)(code, name)
+        return (_RoutineLibrary if _THREADS.search(name) else codegen.JITCodeLibrary)(code, name)
 
     @classmethod
     def _unserialize(cls, code: Any, state: Any) -> Any:
@@ -177,78 +228,15 @@ _with_room = types.FunctionType(_call.__code__.replace(co_stacksize=_ROOM), glob
 
 
 class _KernelCompiler(compiler.Compiler):
-    """Compiles an entry, with all that it calls, each within the compilation of its caller."""
+    """Compiles a kernel, with all that it calls, each within the compilation of its caller."""
 
     def compile_extra(self, function: Any) -> Any:
-        if not _is_known(codegen.JITCodeLibrary):
-            return _with_room(super().compile_extra, function)
         code = self.state.targetctx.codegen()
-        self.state.library = (_Kernel if _can_mark() else codegen.JITCodeLibrary)(code, function.__qualname__)
+        self.state.library = (_KernelLibrary if _can_mark() else codegen.JITCodeLibrary)(code, function.__qualname__)
         self.state.library.enable_object_caching()
         library = code._library_class
         try:
-            code._library_class = _OfThreads
+            code._library_class = _LibraryMeanwhile
             return _with_room(super().compile_extra, function)
         finally:
             code._library_class = library
-
-
-class _RoutineCompiler(compiler.Compiler):
-    def define_pipelines(self) -> list[Any]:
-        pipelines = super().define_pipelines()
-        for pipeline in pipelines:
-            pipeline.passes = [step for step in pipeline.passes if step[0].__name__ not in _NEEDLESS]
-            pipeline.finalize()
-        return pipelines
-
-    def compile_extra(self, function: Any) -> Any:
-        context = self.state.targetctx
-        self.state.library = _Unlinked(context.codegen(), function.__qualname__)
-        compiled = super().compile_extra(function)
-        returned = compiled.signature.return_type
-        if not self.state.flags.nrt and context.data_model_manager[returned].contains_nrt_meminfo():
-            raise errors.TypingError(
-                f"{function.__qualname__} returns {returned}, which its caller would release;"
-                " a kernel that returns arrays has to count who holds them (allocating_kernel)"
-            )
-        return compiled
-
-
-def flags_of_kernels() -> dict[str, Any]:
-    """Return the flags of njit for functions that Python calls."""
-    return {"pipeline_class": _KernelCompiler}
-
-
-def flags_of_routines(allocating: bool = False) -> dict[str, Any]:
-    """Return the flags of njit for functions that only compiled functions call.
-
-    Most kernels allocate nothing, and what they are given is held by those who called the entry: without Numba's
-    runtime for memory they count no references, which takes 4 % of the time to compile.
-    """
-    deferred = {"pipeline_class": _RoutineCompiler} if _is_known(codegen.JITCodeLibrary) else {}
-    return {"_nrt": allocating, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **deferred}
-
-
-@cache
-def _is_known(library: Any) -> bool:
-    """Return whether Numba's code library is built as this room expects."""
-    begun = [vars(kind)["__init__"] for kind in library.__mro__ if hasattr(vars(kind).get("__init__"), "__code__")]
-    found = {name for init in begun for name in init.__code__.co_names}
-    passes: Any = getattr(binding, "newpassmanagers", None)
-    return (
-        all(hasattr(library, name) for name in _METHODS)
-        and found >= _ATTRIBUTES
-        and hasattr(codegen.JITCPUCodegen, "_library_class")
-        and all(hasattr(passes, name) for name in ("PipelineTuningOptions", "create_pass_builder", "ModulePassManager"))
-        and all(hasattr(passes.ModulePassManager, name) for name in _SIMPLIFYING)
-        and hasattr(passes.PipelineTuningOptions, "loop_unrolling")
-        and "passes" in compiler.PassManager.__init__.__code__.co_names
-    )
-
-
-@cache
-def _can_mark() -> bool:
-    """Return whether llvmlite gives an attribute to the function, and not, as 0.45 does, to what it returns."""
-    function = next(iter(binding.parse_assembly("define void @f() { ret void }").functions))
-    function.add_function_attribute("noinline")
-    return b"noinline" in function.attributes

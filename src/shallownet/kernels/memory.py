@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit.compiling import allocating_routine
+from ..jit.compiling import routine
 from ..simd.vectors import REGISTER_BYTES, lane_count, pointer
 
 
@@ -49,7 +49,7 @@ def zeros(count: int, dtype: Any) -> np.ndarray:
     return array[start : start + count]
 
 
-@allocating_routine
+@routine
 def zeros_in_kernel(count, like):
     """Return an array of zeros of the dtype of ``like`` with room for ``count`` numbers from ``align_up`` on."""
     return np.zeros(count + lane_count(pointer(like)), like.dtype)

@@ -29,7 +29,7 @@ Letters: begin..end a range of rows of X, first..last one of features, t a row, 
 import numpy as np
 from numba import prange
 
-from ..jit.compiling import ONE, ZERO, allocating_routine, jitable, kernel, routine, serial_and_parallel
+from ..jit.compiling import ONE, ZERO, jitable, kernel, routine, serial_and_parallel
 from ..simd.matmul import ADD, SET, UNIT, Output, Panels, Scalars, multiply
 from ..simd.prefetch import NO_PREFETCH
 from ..simd.tail_panel import multiply_tail
@@ -172,7 +172,7 @@ def add_in_place(begin, end, first, last, rows, x, row, w1, job, a1):
                 add_terms(values, None, f, min(f + step, last), w1, job.hidden, unit, a1, position, stride)
 
 
-@allocating_routine
+@routine
 def add_few(worker, workers, begin, end, first, last, job, sums, like):
     """Add up this worker's units of few rows over the features first..last; return 0, or NaN as ``predict`` does.
 
@@ -201,7 +201,7 @@ def add_few(worker, workers, begin, end, first, last, job, sums, like):
     return reduce_add(zero)
 
 
-@allocating_routine
+@routine
 def finish_few(begin, end, last, job, sums, slope, out):
     """Go on from the sums of few rows, if they are complete; return 0, or NaN as ``predict`` does. OUT out."""
     a1 = align_up(sums)
@@ -216,7 +216,7 @@ def finish_few(begin, end, last, job, sums, slope, out):
     return reduce_add(zero)
 
 
-@allocating_routine
+@routine
 def add_many(worker, workers, begin, end, first, last, job, sums, slope, out):
     """Do this worker's rows, whole tiles, for the features first..last; return 0, or NaN as ``predict`` does.
 
@@ -277,7 +277,7 @@ def is_few(begin, end, job):
     return job.w1_in_place and end - begin <= FEW_ROWS
 
 
-@allocating_routine
+@routine
 def work(worker, workers, begin, end, first, last, job, sums, slope, out):
     """Do one worker's part of a call. IN job, as an array; INOUT sums; OUT out."""
     names = Job(*numbers(job, JOB))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..jit.compiling import ZERO, allocating_routine, jitable, routine
+from ..jit.compiling import ZERO, jitable, routine
 from ..simd.matmul import SET, Output, Panels, output_layer
 from ..simd.vector_ops import fma, select
 from ..simd.vectors import align_up, lane_count, load, numbers, pointer, pointer_at, read, splat, store
@@ -72,7 +72,7 @@ def panels_of(hidden, lanes):
     return round_up(-(-hidden // lanes), GROUP)
 
 
-@allocating_routine
+@routine
 def sums_of(job, like):
     """Return an array with room for the sums of the hidden layer: [panel][row][lanes]."""
     names = Job(*numbers(job, JOB))
@@ -80,7 +80,7 @@ def sums_of(job, like):
     return zeros_in_kernel(names.rows * panels_of(names.hidden, lanes) * lanes, like)
 
 
-@allocating_routine
+@routine
 def head_of(job, like):
     """Return two arrays: the head in panels, followed by a mask of the last panel, and room for z2 of a tile.
 
