@@ -3,7 +3,7 @@
 Numba optimizes each compiled function together with all that it calls, and makes machine code of it, before its
 caller takes it in and does the same again: with a dozen levels of helpers most of the time goes into code that nobody
 runs. A routine, which only compiled functions call, needs neither. Its code is kept as it is, and the kernel at the
-top takes in all that it calls, directly or not, and is optimized as a whole. The first fit takes a quarter of the time.
+top takes in all that it calls, directly or not, and is optimized as a whole. The first fit takes a third of the time.
 
 This module is the only one that changes how Numba compiles. It relies on these internals of Numba and llvmlite:
 
