@@ -159,9 +159,9 @@ class LossCurveDisplay:
         return self
 
     def _line(self, ax, values, pace, label, keywords):
-        places = np.arange(1, len(values) + 1) * pace
+        epochs = np.arange(1, len(values) + 1) * pace
         point = {"marker": "o"} if len(values) == 1 else {}
-        (line,) = ax.plot(places, values, **{"label": self._label(label), **point, **(keywords or {})})
+        (line,) = ax.plot(epochs, values, **{"label": self._label(label), **point, **(keywords or {})})
         return line
 
     def _label(self, label):

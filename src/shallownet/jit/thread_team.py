@@ -107,17 +107,17 @@ def claim(team, threads, task, phase):
     """Return whether the calling thread is the one to do this task of this phase. INOUT team."""
     if threads == 1:
         return True
-    place = (1 + threads + task) * LINE
-    last = fetch(team, place)
-    return last < phase and replace(team, place, last, phase)
+    position = (1 + threads + task) * LINE
+    last = fetch(team, position)
+    return last < phase and replace(team, position, last, phase)
 
 
 @routine
 def done(team, thread, threads):
     """Say that the calling thread has done a task that it claimed. INOUT team."""
     if threads > 1:
-        place = (1 + thread) * LINE
-        publish(team, place, team[place] + 1)
+        position = (1 + thread) * LINE
+        publish(team, position, team[position] + 1)
 
 
 @routine

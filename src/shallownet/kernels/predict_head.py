@@ -21,7 +21,7 @@ from .losses import probabilities
 from .memory import zeros_in_kernel
 from .predict_few import GROUP
 from .structs import TILE
-from .weight_layout import layout, place_of_output, round_up, spread
+from .weight_layout import layout, position_of_output, round_up, spread
 
 
 class Job(NamedTuple):
@@ -94,9 +94,9 @@ def head_of(job, like):
     spread(pointer_at(job.b1_address, like), ZERO, job.hidden, theta, ZERO, sizes.w1_stride)
     for h in range(job.hidden):
         row = job.w2_address + h * job.w2_row
-        place = place_of_output(h, ZERO, sizes, lanes)
+        position = position_of_output(h, ZERO, sizes, lanes)
         for k in range(job.outputs):
-            theta[place + k * lanes] = read(row + k * job.w2_column, theta)
+            theta[position + k * lanes] = read(row + k * job.w2_column, theta)
     b2 = pointer_at(job.b2_address, like)
     for k in range(job.outputs):
         theta[sizes.b2 + k] = b2[k]

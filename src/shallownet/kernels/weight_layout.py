@@ -98,7 +98,7 @@ def layout(features, hidden, outputs, lanes, by_feature):
 
 @routine
 def spread(row, first, hidden, theta, position, stride):
-    """Copy the numbers of all hidden units from row[first:] to theta[position:], of each panel a ``stride`` further.
+    """Copy a number for each hidden unit from row[first:] to theta[position:], with ``stride`` from panel to panel.
 
     IN row; OUT theta.
     """
@@ -113,8 +113,8 @@ def spread(row, first, hidden, theta, position, stride):
 
 
 @routine
-def place_of_output(h, k, sizes, lanes):
-    """Return where W2 of a hidden unit and an output is."""
+def position_of_output(h, k, sizes, lanes):
+    """Return the position of a hidden unit's weight for an output, W2, within theta."""
     return sizes.w2 + h // lanes * sizes.w2_stride + k * lanes + h % lanes
 
 

@@ -1,11 +1,11 @@
 """Exponential, logarithm, tanh, logistic and error function on lanes.
 
-pip's Numba calls the C library for these, one number at a time; here one call serves 16 float32 or 8 float64
-lanes. Each function is right to a few units in the last place over its whole range, gives the limits at
-infinities, and keeps NaN. The series are Taylor series at 0, cut where the next term is below rounding on the
-reduced argument, or interpolate a function; no table of coefficients comes from elsewhere. What takes more than
-correctly rounded arithmetic to compute is a literal, which the tests derive anew: a constant that a C library or a
-BLAS computed would give the kernels other bits on another machine.
+Numba as pip installs it calls the C library for these, one number at a time; here one call computes 16 float32 or 8
+float64 lanes. Each function is accurate to a few units in the last place over its whole range, returns the limits at
+infinities, and keeps NaN. The series are Taylor series at 0, cut off where the next term is below rounding on the
+reduced argument, or Chebyshev interpolants; no table of coefficients comes from elsewhere. What takes more than
+correctly rounded arithmetic to compute is a literal, which the tests derive independently: a constant computed by a C
+library or a BLAS would give the kernels other bits on another machine.
 
 References: W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), for the reduction by
 multiples of ln 2 in two parts; J.-M. Muller, "Elementary Functions" (2016), chapters 5 and 11.
@@ -146,7 +146,7 @@ def erfcx(x):
 
 
 def reduced_expm1(x):
-    """Return whole n and q, |q| < 1/2, with e**x = 2**n * (1 + q); x has a finite exponential."""
+    """Return an integer n and q, |q| < 1/2, with e**x = 2**n * (1 + q), for x whose exponential is finite."""
 
 
 @overload_routine(reduced_expm1)
@@ -171,7 +171,7 @@ def _exp(x):
         x = select(x < lowest, lowest, x)
         x = select(x >= highest, highest, x)
         n, q = reduced_expm1(x)
-        # 2**n in two factors: at either end of the range it is no normal number
+        # 2**n in two factors: at either end of the range it is not a normal number
         half = round_to_whole(n * 0.5)
         return (q + 1.0) * power_of_two(half) * power_of_two(n - half)
 
@@ -231,7 +231,7 @@ def _logistic(x):
 @overload_routine(log1p)
 def _log1p(x):
     def implementation(x):
-        # the rounding of 1 + x is undone by the ratio of x to what was added
+        # correct the rounding of 1 + x by the ratio of x to what was really added
         whole = x + 1.0
         return select(whole == 1.0, x, log(whole) * (x / (whole - 1.0)))
 

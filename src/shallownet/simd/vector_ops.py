@@ -89,7 +89,7 @@ def select(typingctx, mask, a, b):
 
 
 def _define_elementwise(name, description, arity):
-    """Return an intrinsic that applies an LLVM function to lanes; plain numbers may stand among them."""
+    """Return an intrinsic that applies an LLVM function to lanes; some arguments may be plain numbers."""
 
     def codegen(context, builder, sig, args):
         return call_vector(builder, name, *_operands(context, builder, sig.args, args))
@@ -111,7 +111,7 @@ def _define_elementwise(name, description, arity):
 fma = _define_elementwise("fmuladd", "Return a * b + c, rounded once where the CPU can.", 3)
 square_root = _define_elementwise("sqrt", "Return the square root of each lane.", 1)
 absolute = _define_elementwise("fabs", "Return the absolute value of each lane.", 1)
-copy_sign = _define_elementwise("copysign", "Return the size of a with the sign of b.", 2)
+copy_sign = _define_elementwise("copysign", "Return the absolute value of a with the sign of b.", 2)
 round_to_whole = _define_elementwise("rint", "Return the nearest whole number, ties to even.", 1)
 
 

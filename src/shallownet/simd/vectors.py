@@ -25,13 +25,13 @@ INDEX = ir.IntType(32)
 
 
 def _has(feature, register):
-    """Return whether the processor that Numba compiles for has a feature, which a kind of register goes with."""
+    """Return whether the processor that Numba compiles for has a feature, on which a kind of register depends."""
     given = config.CPU_FEATURES is not None
     features = (config.CPU_FEATURES if given else codegen.get_host_cpu_features()).split(",")
-    said = [name[0] == "+" for name in features if name[1:] == feature]
-    if said or not given:
-        return said[-1:] == [True]
-    # what is not said goes by the name of the processor, so look at how LLVM would add as many numbers
+    stated = [name[0] == "+" for name in features if name[1:] == feature]
+    if stated or not given:
+        return stated[-1:] == [True]
+    # a feature that is not listed follows from the processor's name, so look at how LLVM would add as many numbers
     llvm = llvmlite.binding
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -42,12 +42,12 @@ def _has(feature, register):
     return register in machine.emit_assembly(llvm.parse_assembly(body))
 
 
-WIDE = _has("avx512f", "zmm")  # 32 registers of 512 bits, not 16 of 256
-MASKED = _has("avx2", "ymm")  # a part of a register can be loaded at once
+WIDE = _has("avx512f", "zmm")  # there are 32 registers of 512 bits, rather than 16 of 256
+MASKED = _has("avx2", "ymm")  # one instruction loads some lanes of a register
 
 
 class Lanes(types.Type):
-    """``count`` numbers of one dtype in registers."""
+    """The numbers of one dtype that fit a register block: ``count`` of them."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -101,31 +101,31 @@ class _BlockModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.ArrayType(vector_of(fe_type.lanes), fe_type.rows))
 
 
-# What the intrinsics of this room and of the rooms above are written with: each emits a few LLVM instructions.
+# Helpers of the intrinsics in this package: each emits a few LLVM instructions.
 
 
 def load_at(builder, pointer, vector):
-    """Load a vector that is aligned as its numbers are."""
+    """Load a vector whose address is a multiple of the size of one number."""
     value = builder.load(builder.bitcast(pointer, vector.as_pointer()))
     value.align = bits_of(vector) // 8
     return value
 
 
 def store_at(builder, value, pointer):
-    """Store a vector at a place that is aligned as its numbers are."""
+    """Store a vector at an address that is a multiple of the size of one number."""
     instruction = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
     instruction.align = bits_of(value.type) // 8
 
 
 def _mask(builder, vector, count):
-    """Return the mask of the first ``count`` places of a vector: all of them for more, none for less than one."""
+    """Return the mask of the first ``count`` lanes of a vector: of all if there are fewer, of none if count <= 0."""
     number = ir.IntType(32)
-    places = ir.Constant(ir.VectorType(number, vector.count), list(range(vector.count)))
-    return builder.icmp_signed("<", places, splat_of(builder, builder.trunc(count, number), places.type))
+    lanes = ir.Constant(ir.VectorType(number, vector.count), list(range(vector.count)))
+    return builder.icmp_signed("<", lanes, splat_of(builder, builder.trunc(count, number), lanes.type))
 
 
 def load_few_at(builder, pointer, vector, count, align=None):
-    """Load the first ``count`` numbers of a vector, with zeros behind them; no other is read."""
+    """Load the first ``count`` numbers of a vector and fill the rest with zeros; nothing else is read."""
     mask = _mask(builder, vector, count)
     address = builder.bitcast(pointer, vector.as_pointer())
     name = f"llvm.masked.load.v{vector.count}f{bits_of(vector)}.p0"
@@ -137,15 +137,15 @@ def load_few_at(builder, pointer, vector, count, align=None):
 
 
 def splat_of(builder, scalar, vector):
-    """Return a vector with the scalar in every place."""
+    """Return a vector with the scalar in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(INDEX, 0))
     return shuffle(builder, first, undefined, [0] * vector.count)
 
 
-def shuffle(builder, a, b, places):
-    """Return the numbers at the given places of a followed by b."""
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INDEX, len(places)), places))
+def shuffle(builder, a, b, lanes):
+    """Return the given lanes of a followed by b."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INDEX, len(lanes)), lanes))
 
 
 def call_vector(builder, name, *values):
@@ -159,7 +159,7 @@ def call_vector(builder, name, *values):
     return builder.call(function, values)
 
 
-# Pointers.
+# Pointers, loads and stores.
 
 
 @intrinsic
@@ -175,7 +175,7 @@ def pointer(typingctx, array):
 
 @intrinsic
 def align_up(typingctx, array):
-    """Return the first address within an array at which a register may begin without lying in two cache lines."""
+    """Return the first address within an array that is a multiple of the size of a register block, a cache line."""
     kind = types.CPointer(array.dtype)
 
     def codegen(context, builder, sig, args):
@@ -189,7 +189,7 @@ def align_up(typingctx, array):
 
 @intrinsic
 def keep_alive(typingctx, arrays):
-    """Do nothing, but let arrays live until here: Numba frees them after their last use, pointers do not count."""
+    """Keep arrays alive until here: Numba frees an array after its last use, and does not see that of a pointer."""
 
     def codegen(context, builder, sig, args):
         return context.get_dummy_value()
@@ -236,9 +236,9 @@ def pointers(typingctx, addresses, count, like):
 
     def codegen(context, builder, sig, args):
         data = context.make_array(addresses)(context, builder, args[0]).data
-        places = [cgutils.gep(builder, data, i) for i in range(kind.count)]
+        values = [builder.load(cgutils.gep(builder, data, i)) for i in range(kind.count)]
         target = context.get_value_type(kind.dtype)
-        return context.make_tuple(builder, kind, [builder.inttoptr(builder.load(place), target) for place in places])
+        return context.make_tuple(builder, kind, [builder.inttoptr(value, target) for value in values])
 
     return kind(addresses, count, like), codegen
 
@@ -290,7 +290,7 @@ def store(typingctx, p, index, value):
 
 
 def _prefetch(builder, pointer, write):
-    """Ask for the cache line of a pointer, which need not lead anywhere."""
+    """Prefetch the cache line of a pointer, which may be invalid."""
     in_all_caches, data = 3, 1
     flags = [ir.Constant(ir.IntType(32), number) for number in (write, in_all_caches, data)]
     operands = [builder.bitcast(pointer, ir.PointerType()), *flags]
@@ -300,7 +300,7 @@ def _prefetch(builder, pointer, write):
 
 @intrinsic
 def prefetch_write(typingctx, p, index):
-    """Ask for the cache line of p[index], which need not exist, to write it soon: another CPU may have a copy."""
+    """Prefetch the cache line of p[index] for writing: another CPU may hold a copy. The address may be invalid."""
 
     def codegen(context, builder, sig, args):
         _prefetch(builder, builder.gep(args[0], [args[1]]), write=1)
@@ -311,7 +311,7 @@ def prefetch_write(typingctx, p, index):
 
 @intrinsic
 def prefetch_read(typingctx, address):
-    """Ask for the cache line of a byte address to read it later."""
+    """Prefetch the cache line of a byte address for reading."""
 
     def codegen(context, builder, sig, args):
         _prefetch(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()), write=0)
@@ -322,7 +322,7 @@ def prefetch_read(typingctx, address):
 
 @intrinsic
 def read(typingctx, address, p):
-    """Return the number of the pointer's dtype that lies at a byte address, aligned or not."""
+    """Return the number of the pointer's dtype at a byte address, aligned or not."""
 
     def codegen(context, builder, sig, args):
         value = builder.load(builder.inttoptr(args[0], args[1].type))
@@ -334,7 +334,7 @@ def read(typingctx, address, p):
 
 @intrinsic
 def read_lanes(typingctx, address, p):
-    """Return the lanes of the pointer's dtype that lie at a byte address, aligned or not."""
+    """Return the lanes of the pointer's dtype at a byte address, aligned or not."""
     lanes = Lanes(p.dtype)
 
     def codegen(context, builder, sig, args):
@@ -347,7 +347,7 @@ def read_lanes(typingctx, address, p):
 
 @intrinsic
 def copy_few(typingctx, address, p, index, count):
-    """Copy ``count`` numbers, no more than there are lanes, from a byte address to p[index:], touching no other."""
+    """Copy ``count`` numbers, at most as many as lanes, from a byte address to p[index:], touching nothing else."""
     vector = vector_of(Lanes(p.dtype))
 
     def codegen(context, builder, sig, args):

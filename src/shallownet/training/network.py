@@ -1,6 +1,5 @@
 """The network as data: its weights in panels, and the buffers with which a solver trains it."""
 
-from contextlib import nullcontext
 from time import perf_counter
 
 import numpy as np
@@ -244,7 +243,7 @@ class Network:
 
     def _call(self, parallel, begin, end):
         """Make one kernel call, with threads if wanted and allowed; return whether they were, and the seconds."""
-        with threads(self._workspace.workers) if parallel else nullcontext(False) as allowed:
+        with threads(self._workspace.workers if parallel else 1) as allowed:
             train, key = _TRAIN[self.sparse, allowed], (self.dtype, self.sparse, allowed)
             workers = self._workspace.workers if allowed else 1
             told = workers, self._losses, self._addresses, self._sizes, self._spec, self._parameters, self.theta
