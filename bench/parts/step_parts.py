@@ -12,7 +12,7 @@ from measuring.limits import best_seconds
 from peers.peer import initial_weights
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.gradient import add_gradient
-from shallownet.kernels.losses import OUTPUTS, cross_entropy, probabilities
+from shallownet.kernels.losses import OUTPUTS, activate_outputs, losses_and_deltas
 from shallownet.kernels.memory import Memory
 from shallownet.kernels.optimizers import ADAM, rule_of_step
 from shallownet.kernels.shuffle import shuffle
@@ -92,10 +92,10 @@ def run_parts(first, last, n, count, addresses, sizes, spec, parameters, like, r
                 )
             if first <= LOSS <= last:
                 copy_targets(position, start, stop, order, mine, spec)
-                probabilities(spec.output, mine.z2, spec.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
-                cross_entropy(
+                activate_outputs(spec.output, mine.z2, spec.rows, sizes.outputs, mine.theta, sizes.b2, start, stop)
+                losses_and_deltas(
                     spec.output, mine.z2, spec.rows, sizes.outputs,
-                    mine.y, mine.tile_weight, mine.losses, parameters.clip, parameters.smoothing, start, stop,
+                    mine.y, mine.tile_weight, mine.losses, parameters, start, stop,
                 )  # fmt: skip
             if first <= DELTA <= last:
                 multiply(

@@ -181,12 +181,12 @@ NUMBERS = {
 @pytest.mark.parametrize(("classes", "labels", "known"), NUMBERS.values(), ids=NUMBERS.keys())
 def test_no_label_is_taken_for_another(classes, labels, known):
     known = np.array(known)
-    encoder = Labels(classes=classes, kind="single")
-    targets = encoder.encode(labels[known])[:, 0]
+    task = Labels(classes=classes, kind="single")
+    targets = task.encode(labels[known], np.float64)[:, 0]
     assert classes[targets].tolist() == labels[known].tolist()
     for label in labels[~known]:
         with pytest.raises(ValueError, match="`y` has classes not in"):
-            encoder.encode(np.array([label], labels.dtype))
+            task.encode(np.array([label], labels.dtype), np.float64)
     assert not same_classes(np.unique(labels), classes) or known.all()
 
 

@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from harness import DTYPES, cross_entropy, probabilities
+from harness import DTYPES, NUMBERS, cross_entropy, probabilities
 from numba import njit
 from sklearn.metrics import log_loss
 
@@ -101,10 +101,10 @@ def test_a_code_leads_to_the_functions_of_its_row(row, dtype):
             output(pointer(z2), z2.shape[1], z2.shape[0], pointer(b2), 0, t)
 
     @njit
-    def apply_loss(a2, y, losses, clip):
+    def apply_loss(a2, y, losses, parameters):
         p = pointer(a2)
         for t in range(0, a2.shape[1], lane_count(p)):
-            store(pointer(losses), t, loss(p, a2.shape[1], a2.shape[0], pointer(y), splat(p, 1.0), clip, 0.1, t))
+            store(pointer(losses), t, loss(p, a2.shape[1], a2.shape[0], pointer(y), splat(p, 1.0), parameters, t))
 
     n, k, clip = 32, 3, np.finfo(dtype).eps
     z2, b2, Y = outputs(n, k, dtype), outputs(k, 1, dtype).ravel(), targets(row.name, n, k)
@@ -114,7 +114,7 @@ def test_a_code_leads_to_the_functions_of_its_row(row, dtype):
     losses, dz2 = cross_entropy(row.name, np.ascontiguousarray(a2.T), Y, np.ones(n, dtype), clip, 0.1)
     y = Y.T if row.name == "logistic" else Y.argmax(axis=1)[np.newaxis]
     found = np.empty(n, dtype)
-    apply_loss(a2, np.ascontiguousarray(y.astype(dtype)), found, clip)
+    apply_loss(a2, np.ascontiguousarray(y.astype(dtype)), found, NUMBERS._replace(clip=float(clip), smoothing=0.1))
     assert losses.tobytes() == found.tobytes()
     assert dz2.tobytes() == a2.T.tobytes()
 

@@ -21,7 +21,7 @@ from shallownet.simd import tiles as blocks
 from shallownet.simd import vector_ops as arithmetic
 from shallownet.simd.prefetch import NO_PREFETCH
 from shallownet.simd.vectors import lane_count, load, pointer, read, read_lanes, splat, store
-from shallownet.training.inference import predict_proba
+from shallownet.training.inference import predict_outputs
 from shallownet.training.network import Network
 
 needs_longdouble = pytest.mark.skipif(
@@ -287,6 +287,8 @@ OUTPUT_ROWS = layers.OUTPUT_ROWS
 
 # --- activations, loss, updates -------------------------------------------------------------------------
 
+NUMBERS = StepParameters(slope=0.0, alpha=0.0, dropout=0.0, rate=0.0, decay_1=0.0, decay_2=0.0, epsilon=0.0)
+
 
 @njit
 def _activate(code, slope, z, derivative):
@@ -303,15 +305,15 @@ def activate(name, z, slope=0.0):
 
 
 @njit
-def _probabilities(code, z2, b2):
-    loss.probabilities(code, pointer(z2), z2.shape[1], z2.shape[0], pointer(b2), 0, 0, z2.shape[1])
+def _activate_outputs(code, z2, b2):
+    loss.activate_outputs(code, pointer(z2), z2.shape[1], z2.shape[0], pointer(b2), 0, 0, z2.shape[1])
 
 
 @njit
-def _cross_entropy(code, a2, y, weight, losses, clip, smoothing):
+def _losses_and_deltas(code, a2, y, weight, losses, parameters):
     p = pointer
-    loss.cross_entropy(
-        code, p(a2), a2.shape[1], a2.shape[0], p(y), p(weight), p(losses), clip, smoothing, 0, a2.shape[1]
+    loss.losses_and_deltas(
+        code, p(a2), a2.shape[1], a2.shape[0], p(y), p(weight), p(losses), parameters, 0, a2.shape[1]
     )
 
 
@@ -319,7 +321,7 @@ def probabilities(output, z2, b2):
     """Return a2 (n, outputs) from z2 (n, outputs) and the intercepts."""
     n, spare = len(z2), -len(z2) % lanes_of(z2.dtype)
     a2 = np.ascontiguousarray(np.pad(z2, ((0, spare), (0, 0))).T)
-    _probabilities(OUTPUTS[output], a2, b2)
+    _activate_outputs(OUTPUTS[output], a2, b2)
     return a2.T[:n]
 
 
@@ -330,7 +332,8 @@ def cross_entropy(output, a2, Y, s, clip, smoothing=0.0):
     targets = Y if output == "logistic" else Y.argmax(axis=1)[:, np.newaxis]
     y = np.ascontiguousarray(np.pad(targets, ((0, spare), (0, 0))).T.astype(a2.dtype))
     losses = np.full(n + spare, np.nan, a2.dtype)
-    _cross_entropy(OUTPUTS[output], dz2, y, np.pad(s, (0, spare)), losses, clip, smoothing)
+    parameters = NUMBERS._replace(clip=float(clip), smoothing=smoothing)
+    _losses_and_deltas(OUTPUTS[output], dz2, y, np.pad(s, (0, spare)), losses, parameters)
     return losses[:n], dz2.T[:n]
 
 
@@ -498,7 +501,7 @@ def predict_and_check(problem, model, dtype, X=None, n_threads=1):
     """Return what ``predict`` does, and whether X and the probabilities are found to be finite."""
     W1, b1, W2, b2 = (w.astype(dtype) for w in problem.weights)
     X = problem.X.astype(dtype) if X is None else X
-    return predict_proba(
+    return predict_outputs(
         X,
         [W1.T, W2.T],
         [b1, b2],

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from shallownet import ShallowNetClassifier
+from shallownet.estimators.targets import SINGLE, Labels
 from shallownet.training.fit import train
 from shallownet.training.history import History
 from shallownet.training.problem import Examples, Hyperparameters, NetworkState, Problem
@@ -23,7 +24,8 @@ def examples(rows=slice(None)):
 
 
 def problem(held_out=None, scoring=None):
-    return Problem(examples=examples(), held_out=held_out, n_outputs=3, output="softmax", n_classes=3, scoring=scoring)
+    task = Labels(classes=np.arange(3), kind=SINGLE)
+    return Problem(examples=examples(), held_out=held_out, task=task, scoring=scoring)
 
 
 def trained(of=None, start=None, history=None, incremental=False, after_epoch=None, **parameters):
@@ -131,7 +133,8 @@ def test_hyperparameters_have_the_names_of_parameters_and_do_not_change():
     names = {field.name for field in dataclasses.fields(Hyperparameters)}
     parameters = ShallowNetClassifier().get_params().keys()
     assert names - parameters == {"n_hidden", "slope", "schedule", "private_random_state", "n_threads"}
-    elsewhere = {"class_weight", "scoring", "warm_start"}  # in the Problem, and in what training starts from
+    # in the Problem, and in what training starts from
+    elsewhere = {"class_weight", "label_smoothing", "scoring", "warm_start"}
     assert parameters - names == elsewhere | {"hidden_layer_sizes", "negative_slope", "learning_rate", "n_jobs"}
     with pytest.raises(dataclasses.FrozenInstanceError):
         ShallowNetClassifier()._hyperparameters(False).alpha = 1.0

@@ -143,7 +143,7 @@ class Scored(ValidationSet):
     """A validation set without examples."""
 
     def __init__(self, scoring):
-        super().__init__(None, n_classes=1, predict=None, scoring=scoring)
+        super().__init__(None, task=None, predict=None, scoring=scoring)
 
     def evaluate(self, coefs, intercepts):
         return 1.0, 1.0

@@ -18,7 +18,7 @@ from shallownet.kernels.predict import CHUNK_BYTES, FEW_ROWS, LEAST_FEATURES, MO
 from shallownet.kernels.predict_head import Job
 from shallownet.training import inference as _forward
 from shallownet.training import thread_scheduler as _pace
-from shallownet.training.inference import hidden_activations, predict_proba
+from shallownet.training.inference import hidden_activations, predict_outputs
 from shallownet.training.thread_scheduler import ThreadScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -47,7 +47,7 @@ def rows_of(n, features, dtype):
 
 
 def probabilities(X, coefs, intercepts, n_jobs=1):
-    return predict_proba(X, coefs, intercepts, TANH, OUTPUT_SOFTMAX, 0.0, n_jobs)[0]
+    return predict_outputs(X, coefs, intercepts, TANH, OUTPUT_SOFTMAX, 0.0, n_jobs)[0]
 
 
 def hidden(X, coefs, intercepts, n_jobs=1):
@@ -192,7 +192,7 @@ def test_nan_in_a_row_is_found_and_stays_there(sizes, n, row, dtype):
     row %= n
     expected = probabilities(X, *model)
     X[row, -1] = np.nan
-    found, finite = predict_proba(X, *model, TANH, OUTPUT_SOFTMAX, 0.0, 1)
+    found, finite = predict_outputs(X, *model, TANH, OUTPUT_SOFTMAX, 0.0, 1)
     assert not finite
     assert np.isnan(found[row]).all()
     others = np.arange(n) != row

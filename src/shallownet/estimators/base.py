@@ -11,7 +11,7 @@ from ..kernels.activations import ACTIVATIONS
 from ..kernels.losses import OUTPUTS
 from ..training.fit import train
 from ..training.history import History
-from ..training.inference import dtype_of, hidden_activations, predict_proba
+from ..training.inference import dtype_of, hidden_activations, predict_outputs
 from ..training.problem import Examples, Problem
 from ..training.sparse_checks import check_sparse
 from .callbacks import Hooks
@@ -27,7 +27,7 @@ TOO_LARGE = "Input X contains values so large that the network's outputs are not
 class BaseShallowNet(CallbackSupportMixin, Parameters):
     """An estimator with one hidden layer.
 
-    What is learned is up to the class: its method ``_encoder`` returns the encoder of y, such as ``Labels``.
+    What is learned is up to the class: its method ``_task`` returns the Task, such as ``Labels``.
     """
 
     def _fit(self, X, y, sample_weight, held_out: tuple = (None, None, None), *, incremental=False, **options):
@@ -42,7 +42,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         incremental : bool
             Whether this is partial_fit.
         **options : dict
-            Passed to ``_encoder``.
+            Passed to ``_task``.
         """
         has_callbacks = hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")
         # A fit works with the parameters and attributes as they are now, whatever other threads do with the estimator
@@ -53,13 +53,13 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
             hyperparameters = model._hyperparameters(incremental)
             continues = hasattr(model, "coefs_") and (model.warm_start or incremental)
             X, y, sample_weight = check_examples(model, X, y, sample_weight, reset=not continues)
-            encoder = model._encoder(y, continues=continues, incremental=incremental, **options)
+            task = model._task(y, continues=continues, incremental=incremental, **options)
             history, start = continued(model, hyperparameters, incremental) if continues else (History(), None)
 
             def attributes(coefs, intercepts):
-                return fitted_attributes(encoder, hyperparameters, history, coefs, intercepts)
+                return fitted_attributes(task, hyperparameters, history, coefs, intercepts)
 
-            problem = model._problem(X, y, sample_weight, held_out, encoder, attributes)
+            problem = model._problem(X, y, sample_weight, held_out, task, attributes)
             hooks = None
             if has_callbacks:
                 context = self._init_callback_context(max_subtasks=1 if incremental else hyperparameters.max_iter)
@@ -93,26 +93,24 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         copied.__dict__ = vars(self).copy()
         return copied
 
-    def _problem(self, X, y, sample_weight, held_out, encoder, attributes):
+    def _problem(self, X, y, sample_weight, held_out, task, attributes):
         """Return the Problem that checked data pose, with a validation set that is yet to be checked."""
         held_out = check_validation_set(self, X, *held_out)
-        targets = encoder.encode(y)
+        targets = task.encode(y, X.dtype)
         examples = Examples(
             X=X.tocsr() if sparse.issparse(X) else X,
             targets=targets,
-            sample_weight=encoder.weighted(sample_weight, targets, X.dtype),
+            sample_weight=task.weighted(sample_weight, targets, X.dtype),
             y=y,
         )
         if held_out is not None:
             X_val, y_val, weights = held_out
-            held_out = Examples(X=X_val, targets=encoder.encode(y_val), sample_weight=weights, y=y_val)
+            held_out = Examples(X=X_val, targets=task.encode(y_val, X.dtype), sample_weight=weights, y=y_val)
         return Problem(
             examples=examples,
             held_out=held_out,
-            n_outputs=encoder.n_outputs,
-            output=encoder.output,
-            n_classes=encoder.n_classes,
-            scoring=validation_scoring(self, encoder, attributes),
+            task=task,
+            scoring=validation_scoring(self, task, attributes),
         )
 
     def _replace_fitted(self, fitted):
@@ -143,7 +141,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         Raises
         ------
         NotFittedError
-            If the classifier is not fitted.
+            If the estimator is not fitted.
         ValueError
             If X is not valid, has another number of features than in the fit, or has values so large that an
             activation is not finite.
@@ -163,6 +161,13 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
             raise ValueError(TOO_LARGE)
         return activations
 
+    def _check_stochastic(self):
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
     def _fitted(self):
         """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""
         fitted = vars(self)
@@ -173,7 +178,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
     def _outputs(self, X, fitted):
         """Return the outputs of a network of these attributes, (n, n_outputs), or (n, 2) of one logistic output."""
         plain = self._is_plain(X, fitted)
-        probabilities, finite = predict_proba(
+        outputs, finite = predict_outputs(
             X if plain else self._check_features(X, fitted),
             fitted["coefs_"],
             fitted["intercepts_"],
@@ -186,7 +191,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
             if plain:
                 self._check_features(X, fitted)  # says so if X is not
             raise ValueError(TOO_LARGE)
-        return probabilities
+        return outputs
 
     def _check_features(self, X, fitted):
         """Return X, checked as that of a model of these attributes."""

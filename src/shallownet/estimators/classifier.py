@@ -1,8 +1,11 @@
-"""The classifier: its public methods, and how it gets from labels to targets and from probabilities back to labels."""
+"""The classifier: its parameters and public methods, and which labels it learns."""
+
+from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
@@ -297,6 +300,78 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     True
     """
 
+    _mlp_name = "MLPClassifier"
+    _parameter_constraints = {
+        **BaseShallowNet._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        init="glorot_uniform",
+        negative_slope=0.01,
+        class_weight=None,
+        dropout=0.0,
+        label_smoothing=0.0,
+        scoring=None,
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.init = init
+        self.negative_slope = negative_slope
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -386,15 +461,8 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         """
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _check_stochastic(self):
-        if self.solver == "lbfgs":
-            raise AttributeError(
-                f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
-            )
-        return True
-
-    def _encoder(self, y, *, continues, incremental, classes=None):
-        """Return the encoder of the labels y: of its own classes, those of an earlier fit, or those of partial_fit."""
+    def _task(self, y, *, continues, incremental, classes=None):
+        """Return the Labels of y: of its own classes, those of an earlier fit, or those of partial_fit."""
         if incremental and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which sees only a part of the samples."
@@ -409,7 +477,12 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
                 self._check_same_classes(y)
         else:
             found, kind = classes_of(y)
-        return Labels(classes=found, kind=kind, class_weight=self.class_weight)
+        return Labels(
+            classes=found,
+            kind=kind,
+            class_weight=self.class_weight,
+            label_smoothing=float(self.label_smoothing),
+        )
 
     def _classes_of_first_call(self, y, classes):
         """Return the classes that partial_fit is told, None where it knows them or y has labels of several kinds."""

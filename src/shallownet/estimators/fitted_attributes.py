@@ -17,26 +17,25 @@ FITTED = (
 )
 
 
-def fitted_attributes(encoder, hyperparameters, history, coefs, intercepts):
+def fitted_attributes(task, hyperparameters, history, coefs, intercepts):
     """Return the attributes of a usable model.
 
     Parameters
     ----------
-    encoder : Labels
-        With attributes of its own.
+    task : Task
     hyperparameters : Hyperparameters
     history : History
     coefs, intercepts : lists of two ndarrays
     """
-    attributes = encoder.attributes() | {
+    attributes = task.attributes() | {
         "coefs_": coefs,
         "intercepts_": intercepts,
         "loss_": history.loss,
         "n_iter_": history.n_iter,
         "t_": history.t,
         "n_layers_": 3,
-        "n_outputs_": encoder.n_outputs,
-        "out_activation_": encoder.output,
+        "n_outputs_": task.n_outputs,
+        "out_activation_": task.output,
         # a prediction takes these of the fit, whatever the parameters have become since
         "_activation": hyperparameters.activation,
         "_activation_slope": hyperparameters.slope,

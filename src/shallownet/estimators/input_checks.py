@@ -12,7 +12,7 @@ from .user_warnings import warn_user
 
 UNTRANSFORMED = (
     " A Pipeline transforms X but not X_val, unless it is told to: Pipeline(steps, transform_input=['X_val']), with"
-    " metadata routing. See the example of ShallowNetClassifier.fit."
+    " metadata routing. See the example in the docstring of fit."
 )
 FEWEST_ROWS, MOST_ROWS = 20, 200  # of X and X_val that are compared
 FORMATS = ["csr", "csc"]  # of sparse matrices; others are converted to the first

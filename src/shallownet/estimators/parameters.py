@@ -1,4 +1,4 @@
-"""The parameters of the classifier: their names, what is allowed, and the Hyperparameters that they resolve to."""
+"""The parameters that estimators have in common: what is allowed, and the Hyperparameters that they resolve to."""
 
 import math
 from inspect import signature
@@ -29,7 +29,9 @@ def _as_float(number):
 
 
 class Parameters(BaseEstimator):
-    """The constructor of ShallowNetClassifier, whose docstring describes each parameter."""
+    """An estimator with parameters, which its own docstring describes and its own constructor takes."""
+
+    _mlp_name: str  # of the estimator of scikit-learn with the same parameters
 
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -61,9 +63,7 @@ class Parameters(BaseEstimator):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions(set(INITS)), tuple, list],
         "negative_slope": [Interval(Real, 0, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "scoring": [StrOptions({"loss"} | set(get_scorer_names())), callable, None],
         "n_jobs": [
             None,
@@ -71,71 +71,6 @@ class Parameters(BaseEstimator):
             Interval(Integral, None, -1, closed="right"),
         ],
     }
-
-    def __init__(
-        self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
-        *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        init="glorot_uniform",
-        negative_slope=0.01,
-        class_weight=None,
-        dropout=0.0,
-        label_smoothing=0.0,
-        scoring=None,
-        n_jobs=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.init = init
-        self.negative_slope = negative_slope
-        self.class_weight = class_weight
-        self.dropout = dropout
-        self.label_smoothing = label_smoothing
-        self.scoring = scoring
-        self.n_jobs = n_jobs
 
     def __getstate__(self):
         return stamped(super().__getstate__())
@@ -164,8 +99,8 @@ class Parameters(BaseEstimator):
         sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
         if len(sizes) != 1:
             raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; ShallowNetClassifier"
-                " has exactly one. Use sklearn.neural_network.MLPClassifier for another number of layers."
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} has {len(sizes)} layers; {type(self).__name__}"
+                f" has exactly one. Use sklearn.neural_network.{self._mlp_name} for another number of layers."
             )
         if not isinstance(sizes[0], Integral):
             raise ValueError(
@@ -192,7 +127,7 @@ class Parameters(BaseEstimator):
             raise ValueError(
                 f"dropout={self.dropout} must be 0 for solver='lbfgs', which needs the same loss in each evaluation."
             )
-        # those of MLPClassifier are for SGD only, as there
+        # those of scikit-learn's networks are for SGD only, as there
         has_schedule = self.solver == "sgd" or self.learning_rate == "cosine"
         return Hyperparameters(
             n_hidden=n_hidden,
@@ -201,7 +136,6 @@ class Parameters(BaseEstimator):
             init=self.init,
             alpha=float(self.alpha),
             dropout=float(self.dropout),
-            label_smoothing=float(self.label_smoothing),
             solver=self.solver,
             batch_size=int(self.batch_size) if isinstance(self.batch_size, Integral) else self.batch_size,
             learning_rate_init=float(self.learning_rate_init),
@@ -224,7 +158,3 @@ class Parameters(BaseEstimator):
             n_threads=thread_count(self.n_jobs),
             verbose=bool(self.verbose),
         )
-
-
-# Python names the class in its error about a parameter that there is not.
-Parameters.__init__.__qualname__ = "ShallowNetClassifier.__init__"

@@ -5,14 +5,14 @@ from inspect import signature
 from sklearn.metrics import check_scoring
 
 
-def validation_scoring(model, encoder, attributes):
+def validation_scoring(model, task, attributes):
     """Return how a validation set is scored: None, 'loss', or a function from its Examples to a scorer of weights.
 
     Parameters
     ----------
     model : estimator
         With the parameter ``scoring``; copies of it, fitted with the weights, are scored.
-    encoder : Labels
+    task : Task
     attributes : callable
         Maps coefs and intercepts to the fitted attributes.
     """
@@ -23,7 +23,7 @@ def validation_scoring(model, encoder, attributes):
         score = check_scoring(model, model.scoring)
         weighted = examples.sample_weight is not None and _takes_weights(score)
         weights = {"sample_weight": examples.sample_weight} if weighted else {}
-        y = encoder.for_scoring(examples.y, examples.targets)
+        y = task.for_scoring(examples.y, examples.targets)
 
         def scorer(coefs, intercepts):
             fitted = type(model)(**model.get_params(deep=False))

@@ -1,4 +1,4 @@
-"""Labels: their classes, the targets that the network learns, and the way back."""
+"""The task of a classifier: labels, the targets that the network learns, and the way back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +14,12 @@ SINGLE, MULTILABEL, SPARSE_MULTILABEL = "single", "multilabel", "sparse-multilab
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """The encoder of labels: to the targets that a network learns, and from its probabilities back."""
+    """The Task of learning labels."""
 
     classes: np.ndarray  # (n_classes,), sorted; for an indicator matrix the indices of its columns
     kind: str  # SINGLE, MULTILABEL or SPARSE_MULTILABEL
-    class_weight: Any = None  # the estimator's parameter
-
-    @property
-    def n_classes(self):
-        """The number of classes if each example has one, None for labels."""
-        return len(self.classes) if self.kind == SINGLE else None
+    class_weight: Any = None  # the estimator's parameter, as the next
+    label_smoothing: float = 0.0
 
     @property
     def n_outputs(self):
@@ -35,11 +31,15 @@ class Labels:
         """The output activation of a network that learns these labels."""
         return "softmax" if self.kind == SINGLE and self.n_outputs > 1 else "logistic"
 
+    def loss_parameters(self, dtype):
+        """Return the fields of StepParameters that the cross-entropy needs."""
+        return {"clip": float(np.finfo(dtype).eps), "smoothing": self.label_smoothing}
+
     def attributes(self):
         """Return the fitted attributes that tell of the labels."""
         return {"classes_": self.classes, "_label_kind": self.kind}
 
-    def encode(self, y):
+    def encode(self, y, dtype):
         """Return the targets of y, (n, 1) class indices or (n, n_labels) of 0 and 1.
 
         Raises
@@ -64,14 +64,43 @@ class Labels:
     def decode(self, probabilities):
         """Return the labels of the most probable classes, or the indicator matrix of labels above one half."""
         if self.kind == SINGLE:
-            # a single class has the first of two probabilities
-            return self.classes[probabilities[:, : len(self.classes)].argmax(axis=1)]
+            return self.classes[self._class_indices(probabilities)]
         labels = (probabilities > 0.5).astype(np.int64)
         return sparse.csr_matrix(labels) if self.kind == SPARSE_MULTILABEL else labels
 
     def for_scoring(self, y, targets):
         """Return y as scorers get it: classes in the dtype of the predictions, for metrics that mix the two."""
         return self.classes[targets[:, 0]] if self.kind == SINGLE else y
+
+    def strata(self, targets):
+        """Return the classes if there are two: MLPClassifier stratifies no others."""
+        return targets.astype(bool) if self.n_outputs == 1 else None
+
+    # The kernels have a cross-entropy of their own, which cannot be called here: it is a part of the training step,
+    # where it works on a tile in registers, smooths the labels and leaves the gradient in place of the probabilities.
+    # A kernel for validation would have to be compiled besides, to compute what takes NumPy less time than the
+    # probabilities take.
+    def loss(self, probabilities, targets, sample_weight):
+        """Return the mean cross-entropy, with probabilities kept at least epsilon away from 0 and 1."""
+        epsilon = np.finfo(probabilities.dtype).eps
+        p = np.clip(probabilities, epsilon, 1 - epsilon)
+        if self.kind != SINGLE:
+            losses = -np.log(np.where(targets == 0, 1 - p, p)).sum(axis=1)
+        else:
+            losses = -np.log(p[np.arange(len(p)), targets[:, 0]])
+        return float(np.average(losses, weights=sample_weight))
+
+    def score(self, probabilities, targets, sample_weight):
+        """Return the accuracy: the share of examples whose class, or whose labels all, are predicted correctly."""
+        if self.kind != SINGLE:
+            correct = ((probabilities > 0.5) == (targets != 0)).all(axis=1)
+        else:
+            correct = self._class_indices(probabilities) == targets[:, 0]
+        return float(np.average(correct, weights=sample_weight))
+
+    def _class_indices(self, probabilities):
+        """Return the most probable classes; of the two probabilities of a single class, that class has the first."""
+        return probabilities[:, : len(self.classes)].argmax(axis=1)
 
     def weighted(self, sample_weight, targets, dtype):
         """Return sample weights times the weight of each example's class, or None if neither is given."""

@@ -20,10 +20,10 @@ From an epoch in Python to an updated weight, in the order in which it happens::
                         kernels.step.activate_units
                             kernels.activations.activate
                         kernels.step.drop_units
-                        kernels.step.output_probabilities
+                        kernels.step.propagate_outputs
                             simd.matmul.output_layer
-                            kernels.losses.probabilities
-                        kernels.losses.cross_entropy
+                            kernels.losses.activate_outputs
+                        kernels.losses.losses_and_deltas
                         simd.matmul.multiply
                     kernels.gradient.add_gradient
                         kernels.gradient.add_output_gradient

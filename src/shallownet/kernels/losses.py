@@ -15,8 +15,8 @@ To add a loss
 -------------
 1. Here: a function such as ``softmax_output`` that turns z2 into a2, and one such as ``softmax_loss`` that returns the
    losses and turns a2 into dz2, both for lanes of examples at ``t``; a code; a row of ``REGISTRY``; and a branch in
-   ``probabilities`` and in ``cross_entropy`` each, which send the code to the functions (why they are written out is
-   explained in ``activations``).
+   ``activate_outputs`` and in ``losses_and_deltas`` each, which send the code to the functions (why they are written
+   out is explained in ``activations``).
 2. In ``tests/support/naive.py``: the formulas in NumPy. The tests compare both.
 3. In ``training``: which estimator and kind of target it belongs to, and what a target is in ``y``.
 
@@ -63,12 +63,13 @@ def softmax_output(z2, stride, outputs, theta, b2, t):
 
 
 @routine
-def logistic_loss(a2, stride, outputs, y, w, clip, smoothing, t):
+def logistic_loss(a2, stride, outputs, y, w, parameters, t):
     """Return the losses of the examples at t, without their weights w, and replace a2 by w * dz2.
 
     y is 0 or 1 for each output, as [k][t].
     IN y; INOUT a2.
     """
+    clip, smoothing = parameters.clip, parameters.smoothing
     loss = splat(a2, 0.0)
     for k in range(outputs):
         p = load(a2, k * stride + t)
@@ -84,12 +85,13 @@ def logistic_loss(a2, stride, outputs, y, w, clip, smoothing, t):
 
 
 @routine
-def softmax_loss(a2, stride, outputs, y, w, clip, smoothing, t):
+def softmax_loss(a2, stride, outputs, y, w, parameters, t):
     """Return the losses of the examples at t, without their weights w, and replace a2 by w * dz2.
 
     y is the class index of each example.
     IN y; INOUT a2.
     """
+    clip, smoothing = parameters.clip, parameters.smoothing
     target = load(y, t)
     likelihood, others = splat(a2, 0.0), splat(a2, 0.0)
     share = smoothing / outputs
@@ -121,7 +123,7 @@ class Loss(NamedTuple):
     name: str  # of the output activation, as in ``out_activation_``
     code: int  # what kernels call it
     output: Callable  # (z2, stride, outputs, theta, b2, t): z2 becomes a2
-    loss: Callable  # (a2, stride, outputs, y, w, clip, smoothing, t): a2 becomes w * dz2; returns lanes of losses
+    loss: Callable  # (a2, stride, outputs, y, w, parameters, t): a2 becomes w * dz2; returns lanes of losses
 
 
 OUTPUT_LOGISTIC, OUTPUT_SOFTMAX = range(2)
@@ -138,7 +140,7 @@ OUTPUTS = {row.name: row.code for row in REGISTRY}
 
 
 @routine
-def probabilities(code, z2, stride, outputs, theta, b2, start, stop):
+def activate_outputs(code, z2, stride, outputs, theta, b2, start, stop):
     """Replace z2 by a2, for examples start..stop in whole lanes. IN theta; INOUT z2."""
     for t in range(start, stop, lane_count(z2)):
         if code == OUTPUT_LOGISTIC:
@@ -148,7 +150,7 @@ def probabilities(code, z2, stride, outputs, theta, b2, start, stop):
 
 
 @routine
-def cross_entropy(code, a2, stride, outputs, y, weight, losses, clip, smoothing, start, stop):
+def losses_and_deltas(code, a2, stride, outputs, y, weight, losses, parameters, start, stop):
     """Set the weighted loss of each example and replace a2 by dz2 = weight * (a2 - target).
 
     y is what the function of the loss expects. Examples that only fill up the lanes have weight 0.
@@ -157,9 +159,9 @@ def cross_entropy(code, a2, stride, outputs, y, weight, losses, clip, smoothing,
     for t in range(start, stop, lane_count(a2)):
         w = load(weight, t)
         if code == OUTPUT_LOGISTIC:
-            loss = logistic_loss(a2, stride, outputs, y, w, clip, smoothing, t)
+            loss = logistic_loss(a2, stride, outputs, y, w, parameters, t)
         else:
-            loss = softmax_loss(a2, stride, outputs, y, w, clip, smoothing, t)
+            loss = softmax_loss(a2, stride, outputs, y, w, parameters, t)
         store(losses, t, loss * w)
 
 

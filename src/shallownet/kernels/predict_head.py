@@ -17,7 +17,7 @@ from ..simd.matmul import SET, Output, Panels, output_layer
 from ..simd.vector_ops import fma, select
 from ..simd.vectors import align_up, lane_count, load, numbers, pointer, pointer_at, read, splat, store
 from .activations import activate_only
-from .losses import probabilities
+from .losses import activate_outputs
 from .memory import zeros_in_kernel
 from .predict_few import GROUP
 from .structs import TILE
@@ -156,7 +156,7 @@ def finish(row, count, a1, z2, theta, job, slope, out):
             rows=count,
             outputs=sizes.outputs,
         )
-        probabilities(job.output, z2, Z2_GAP, sizes.outputs, theta, sizes.b2, ZERO, count)
+        activate_outputs(job.output, z2, Z2_GAP, sizes.outputs, theta, sizes.b2, ZERO, count)
         copy_predictions(row, count, z2, job, out)
         for k in range(sizes.outputs):
             zero = times_zero(z2, k * Z2_GAP, count, zero)

@@ -34,7 +34,7 @@ from ..simd.vectors import (
 )
 from .activations import activate
 from .gradient import add_gradient
-from .losses import cross_entropy, probabilities
+from .losses import activate_outputs, losses_and_deltas
 from .optimizers import update, weights_of
 from .random_numbers import uniform
 from .structs import TILE
@@ -82,10 +82,10 @@ def finish_run(block, start, stop, buffers, sizes, spec, parameters):
     activate_units(start, stop, buffers, sizes, spec, parameters.slope)
     if parameters.dropout > 0.0:
         drop_units(block.seen, start, stop, buffers, sizes, spec, parameters.dropout)
-    output_probabilities(start, stop, buffers, sizes, spec)
-    cross_entropy(
+    propagate_outputs(start, stop, buffers, sizes, spec)
+    losses_and_deltas(
         spec.output, buffers.z2, spec.rows, sizes.outputs,
-        buffers.y, buffers.tile_weight, buffers.losses, parameters.clip, parameters.smoothing, start, stop,
+        buffers.y, buffers.tile_weight, buffers.losses, parameters, start, stop,
     )  # fmt: skip
     for k in range(sizes.outputs):
         # rows that only fill up the products' blocks have no delta
@@ -258,8 +258,8 @@ def drop_units(seen, start, stop, buffers, sizes, spec, dropout):
 
 
 @routine
-def output_probabilities(start, stop, buffers, sizes, spec):
-    """Compute the output layer of the examples start..stop of the workspace. OUT z2."""
+def propagate_outputs(start, stop, buffers, sizes, spec):
+    """Compute a2 of the examples start..stop of the workspace. OUT z2, which then holds it."""
     lanes = lane_count(buffers.theta)
     output_layer(
         a1=Panels(pointer=buffers.a1, offset=start * lanes, stride=spec.rows * lanes, number=sizes.panels),
@@ -268,4 +268,4 @@ def output_probabilities(start, stop, buffers, sizes, spec):
         rows=stop - start,
         outputs=sizes.outputs,
     )
-    probabilities(spec.output, buffers.z2, spec.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)
+    activate_outputs(spec.output, buffers.z2, spec.rows, sizes.outputs, buffers.theta, sizes.b2, start, stop)

@@ -95,18 +95,20 @@ class RunSpec(NamedTuple):
 class StepParameters(NamedTuple):
     """The floating-point numbers of a step."""
 
-    # the network and its loss
+    # the network
     slope: float  # of a leaky ReLU below 0
     alpha: float  # the L2 penalty
-    clip: float  # the distance that the loss keeps probabilities from 0 and 1
     dropout: float  # the probability that a hidden unit is left out
-    smoothing: float  # of the labels
 
     # the optimizer
     rate: float  # the learning rate now
     decay_1: float  # SGD's momentum or Adam's beta_1
     decay_2: float  # Adam's beta_2
     epsilon: float  # Adam's
+
+    # the loss of labels
+    clip: float = 0.0  # the distance that it keeps probabilities from 0 and 1
+    smoothing: float = 0.0  # of the labels
 
 
 class Batch(NamedTuple):

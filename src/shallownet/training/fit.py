@@ -7,7 +7,7 @@ from ..kernels.activations import ACTIVATIONS
 from ..kernels.losses import OUTPUTS
 from ..kernels.optimizers import optimizer_for
 from ..kernels.structs import StepParameters
-from .inference import predict_proba
+from .inference import predict_outputs
 from .initialization import initial_weights
 from .lbfgs import minimize_loss
 from .loop import Training
@@ -80,7 +80,7 @@ def _network(problem, hyperparameters, start):
             random_state,
             X.shape[1],
             hyperparameters.n_hidden,
-            problem.n_outputs,
+            problem.task.n_outputs,
             hyperparameters.activation,
         )
     else:
@@ -92,15 +92,15 @@ def _network(problem, hyperparameters, start):
         [np.asarray(coef, X.dtype) for coef in coefs],
         [np.asarray(intercept, X.dtype) for intercept in intercepts],
         ACTIVATIONS[hyperparameters.activation],
-        OUTPUTS[problem.output],
+        OUTPUTS[problem.task.output],
         optimizer.code,
-        _step_parameters(hyperparameters, optimizer, X.dtype),
+        _step_parameters(problem.task, hyperparameters, optimizer, X.dtype),
         key,
         sparse.issparse(X),
     )
 
 
-def _step_parameters(hyperparameters, optimizer, dtype):
+def _step_parameters(task, hyperparameters, optimizer, dtype):
     """Return the numbers that the kernels compute with."""
     decay_1, decay_2 = optimizer.decays_in(hyperparameters)
     return StepParameters(
@@ -110,9 +110,8 @@ def _step_parameters(hyperparameters, optimizer, dtype):
         decay_1=decay_1,
         decay_2=decay_2,
         epsilon=hyperparameters.epsilon,
-        clip=float(np.finfo(dtype).eps),
         dropout=hyperparameters.dropout,
-        smoothing=hyperparameters.label_smoothing,
+        **task.loss_parameters(dtype),
     )
 
 
@@ -125,7 +124,10 @@ def _split(problem, hyperparameters):
     weights = examples.sample_weight
     if held_out is None and hyperparameters.early_stopping and hyperparameters.solver != "lbfgs":
         rows, held_out_rows = split(
-            examples.targets, problem.n_outputs, hyperparameters.validation_fraction, hyperparameters.random_state
+            len(examples.targets),
+            problem.task.strata(examples.targets),
+            hyperparameters.validation_fraction,
+            hyperparameters.random_state,
         )
         held_out = examples.take(held_out_rows)
         _check_weights(held_out.sample_weight, "validation")
@@ -137,17 +139,17 @@ def _split(problem, hyperparameters):
     def predict(X, coefs, intercepts):
         return _predict(X, coefs, intercepts, problem, hyperparameters)[0]
 
-    return rows, ValidationSet(held_out, problem.n_classes, predict, problem.scoring)
+    return rows, ValidationSet(held_out, problem.task, predict, problem.scoring)
 
 
 def _predict(X, coefs, intercepts, problem, hyperparameters):
     """Return the outputs of a network of these weights, and whether all of them are finite."""
-    return predict_proba(
+    return predict_outputs(
         X,
         coefs,
         intercepts,
         ACTIVATIONS[hyperparameters.activation],
-        OUTPUTS[problem.output],
+        OUTPUTS[problem.task.output],
         hyperparameters.slope,
         hyperparameters.n_threads,
     )

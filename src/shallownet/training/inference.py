@@ -1,4 +1,4 @@
-"""Inference: probabilities and hidden activations, from the matrices that users see.
+"""Inference: outputs and hidden activations, from the matrices that users see.
 
 Nothing of the size of X or of W1 is copied: the kernels read both where they are, in any memory layout, and only what
 has another dtype, or is sparse, is converted, a part at a time. A small prediction is one call of a kernel without
@@ -35,8 +35,8 @@ SLAB_NONZEROS = SLAB_BYTES // 16
 _schedulers: dict = {}
 
 
-def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
-    """Return the probabilities of each row of X, and whether they, and the numbers of dense X, are finite throughout.
+def predict_outputs(X, coefs, intercepts, activation, output, slope, n_jobs):
+    """Return the outputs for each row of X, and whether they, and the numbers of dense X, are finite throughout.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
 
     Returns
     -------
-    probabilities : ndarray of shape (n, 2) for one logistic output, else (n, n_outputs)
+    outputs : ndarray of shape (n, 2) for one logistic output, else (n, n_outputs)
     finite : bool
     """
     weights = Weights(coefs, intercepts)
@@ -59,7 +59,7 @@ def predict_proba(X, coefs, intercepts, activation, output, slope, n_jobs):
 
 
 def hidden_activations(X, coefs, intercepts, activation, slope, n_jobs):
-    """Return the hidden layer's output for each row of X, (n, n_hidden); parameters as for ``predict_proba``."""
+    """Return the hidden layer's output for each row of X, (n, n_hidden); parameters as for ``predict_outputs``."""
     weights = Weights(coefs, intercepts)
     out = np.empty((X.shape[0], weights.w1.shape[1]), weights.dtype)
     _fill(X, weights, Wanted(activation, slope, output=0, hidden=True), n_jobs, out)

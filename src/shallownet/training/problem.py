@@ -1,6 +1,6 @@
 """What a fit works on: the problem to learn, the hyperparameters, and the state that training starts from and leaves.
 
-Estimators build these from what the user gave; training knows neither estimators nor labels.
+Estimators build these from what the user gave; training knows neither estimators nor what y is.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from .task import Task
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
     """Rows of X with their targets, checked."""
 
     X: Any  # (n, n_features), dense in any memory layout or CSR, of the dtype that training computes in
-    targets: np.ndarray  # (n, 1) class indices, or (n, n_outputs) numbers
+    targets: np.ndarray  # (n, 1) or (n, n_outputs), as the task encodes y
     sample_weight: np.ndarray | None  # (n,), all weights multiplied; None is 1 each
     y: Any  # (n, ...) as the user gave it; training only takes rows of it, for a scorer
 
@@ -36,11 +38,9 @@ class Problem:
 
     examples: Examples  # to learn from; with early stopping, some are set aside for validation if held_out is None
     held_out: Examples | None  # the validation set that the user gave
-    n_outputs: int  # output units of the network
-    output: str  # output activation, and with it the loss: a key of kernels.losses.OUTPUTS
-    n_classes: int | None  # if targets are class indices
-    # Score of the validation set: None is accuracy, 'loss' minus the loss; else maps the Examples of a validation set
-    # to a function that maps coefs and intercepts to a score.
+    task: Task  # what y is
+    # Score of the validation set: None is that of the task, 'loss' minus the loss; else maps the Examples of a
+    # validation set to a function that maps coefs and intercepts to a score.
     scoring: Callable | str | None
 
 
@@ -56,7 +56,6 @@ class Hyperparameters:
     # the loss
     alpha: float  # strength of the L2 penalty
     dropout: float  # probability that a hidden unit is left out
-    label_smoothing: float  # share of each target that is spread over all classes
     # the optimizer
     solver: str  # 'lbfgs', 'sgd' or 'adam'
     batch_size: int | float | str  # number of examples, their share, 'auto' or 'full'
