@@ -37,7 +37,8 @@ def run(tmp_path, first, count, **environment):
         source = source.replace(text, text + "    stagger()\n")
     path.write_text(source + STAGGER)
     settings = {"NUMBA_CACHE_DIR": str(copy.cache), "NUMBA_NUM_THREADS": "8", **environment}
-    return finish(start(PROGRAM, str(first), str(count), package=copy.package, **settings), copy.package)
+    process = start(PROGRAM, str(first), str(count), package=copy.package, **settings)
+    return finish(process, copy.package, seconds=200 + 5 * count)  # a fit that hangs is ended by the program itself
 
 
 def test_threads_that_stagger(tmp_path):

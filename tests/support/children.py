@@ -76,10 +76,10 @@ def start(job, *arguments, package=PACKAGE, stdin=False, **environment):
     )
 
 
-def finish(process, package=PACKAGE):
+def finish(process, package=PACKAGE, seconds=SECONDS):
     """Return what a process of ``start`` printed in its last line; fail if it was killed, or wrote of an error."""
     try:
-        out, err = process.communicate(timeout=SECONDS)
+        out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         kill_family(process)
         out, err = process.communicate()

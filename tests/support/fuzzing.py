@@ -373,7 +373,7 @@ def content(thing):
 
 
 def state(model):
-    return pickle.dumps({name: value for name, value in vars(model).items() if name not in model.get_params()})
+    return pickle.dumps({name: value for name, value in model.__getstate__().items() if name not in model.get_params()})
 
 
 def finite(model):

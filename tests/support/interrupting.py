@@ -30,7 +30,9 @@ def classifier(**parameters):
 
 
 def fitted(model):
-    return {name: pickle.dumps(value) for name, value in vars(model).items() if name[0] == "_" or name[-1] == "_"}
+    state = model.__getstate__()
+    names = [name for name in state if (name[0] == "_" or name[-1] == "_") and not name.startswith("_shallownet")]
+    return {name: pickle.dumps(state[name]) for name in names}
 
 
 def search():

@@ -15,9 +15,9 @@ from ..training.inference import dtype_of, hidden_activations, predict_outputs
 from ..training.problem import Examples, Problem
 from ..training.sparse_checks import check_sparse
 from .callbacks import Hooks
-from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, optimizer_attributes
+from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, kept_network, optimizer_attributes
 from .input_checks import FORMATS, check_arrays, check_examples, check_validation_set
-from .parameters import Parameters
+from .parameters import Parameters, give_back_random_state
 from .scoring import validation_scoring
 from .user_warnings import warn_user
 
@@ -73,7 +73,9 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
                     start=start,
                     incremental=incremental,
                     after_epoch=hooks and hooks.after_epoch,
+                    network=kept_network(model) if incremental else None,
                 )
+            give_back_random_state(hyperparameters)
             for message, category in history.warnings:
                 warn_user(message, category)
             fitted = attributes(state.coefs, state.intercepts) | optimizer_attributes(state, hyperparameters)
@@ -115,7 +117,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
 
     def _replace_fitted(self, fitted):
         """Replace all fitted attributes in one step, of which no error leaves half, and no other thread finds half."""
-        others = {name: value for name, value in vars(self).copy().items() if name not in FITTED + OF_FEATURES}
+        others = {name: value for name, value in vars(self).copy().items() if name not in FITTED}
         self.__dict__ = others | fitted
 
     def _rollback(self, before):
@@ -167,6 +169,9 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )
         return True
+
+    def __sklearn_is_fitted__(self):
+        return "coefs_" in vars(self)
 
     def _fitted(self):
         """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""

@@ -10,10 +10,9 @@ OF_FEATURES = ("n_features_in_", "feature_names_in_")  # set by scikit-learn's c
 OF_VALIDATION = ("validation_scores_", "validation_loss_curve_", "best_validation_score_", "best_iter_")
 
 # The attributes that a fit sets or, where they would be an earlier fit's, removes.
-FITTED = (
-    *OF_VALIDATION,
-    *"classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_".split(),
-    *"_label_kind _activation _activation_slope _steps _stalled _rate _moments _moments_of".split(),
+FITTED = frozenset(OF_FEATURES + OF_VALIDATION).union(
+    "classes_ coefs_ intercepts_ loss_ n_iter_ t_ n_layers_ n_outputs_ out_activation_ loss_curve_ best_loss_".split(),
+    "_label_kind _activation _activation_slope _steps _stalled _rate _moments _moments_of _network".split(),
 )
 
 
@@ -64,7 +63,17 @@ def optimizer_attributes(state, hyperparameters):
     """Return the attributes from which partial_fit continues, after fit as well."""
     if state.moments is None:
         return {}
-    return {"_rate": state.rate, "_moments": state.moments, "_moments_of": hyperparameters.solver}
+    kept = {} if state.network is None else {"_network": [state.network]}
+    return kept | {"_rate": state.rate, "_moments": state.moments, "_moments_of": hyperparameters.solver}
+
+
+def kept_network(model):
+    """Return the network that the last call of partial_fit left, for one fit alone, or None."""
+    kept = vars(model).get("_network", [])
+    try:
+        return kept.pop()  # in one step; another thread may be about to do the same
+    except IndexError:
+        return None
 
 
 def continued(model, hyperparameters, incremental):

@@ -28,6 +28,27 @@ def _as_float(number):
         return math.inf
 
 
+_spare_random_states: list = []  # to be seeded, which takes a fiftieth of making one; no fit is using them
+
+
+def _random_state(seed):
+    """Return a RandomState as ``check_random_state`` does; one made from a seed may be given back."""
+    if not isinstance(seed, Integral):
+        return check_random_state(seed)
+    try:
+        random_state = _spare_random_states.pop()
+    except IndexError:
+        random_state = np.random.RandomState()
+    random_state.seed(int(seed))
+    return random_state
+
+
+def give_back_random_state(hyperparameters):
+    """Let another fit use the RandomState of a fit that has ended, if it was made from a seed."""
+    if hyperparameters.private_random_state:
+        _spare_random_states.append(hyperparameters.random_state)
+
+
 class Parameters(BaseEstimator):
     """An estimator with parameters, which its own docstring describes and its own constructor takes."""
 
@@ -153,7 +174,7 @@ class Parameters(BaseEstimator):
             early_stopping=bool(self.early_stopping),
             validation_fraction=self.validation_fraction,
             shuffle=bool(self.shuffle),
-            random_state=check_random_state(self.random_state),
+            random_state=_random_state(self.random_state),
             private_random_state=isinstance(self.random_state, Integral),
             n_threads=thread_count(self.n_jobs),
             verbose=bool(self.verbose),

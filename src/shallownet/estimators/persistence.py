@@ -8,6 +8,7 @@ there was the parameter.
 from sklearn.exceptions import InconsistentVersionWarning
 
 from .._version import __version__
+from ..training.network import Moments
 from .user_warnings import warn_user
 
 LAYOUT = 1
@@ -16,7 +17,10 @@ _LAYOUT, _VERSION = "_shallownet_layout", "_shallownet_version"
 
 
 def stamped(state):
-    """Return the state of an estimator with the layout and the version that it is written by."""
+    """Return the state of an estimator as files have it, with the layout and the version that it is written by."""
+    state = {name: value for name, value in state.items() if name != "_network"}  # memory, which no file needs
+    if isinstance(state.get("_moments"), Moments):
+        state["_moments"] = state["_moments"].unpacked()
     return {**state, _LAYOUT: LAYOUT, _VERSION: __version__}
 
 

@@ -51,7 +51,7 @@ class Labels:
             _check_indicators(y, len(self.classes))
             y = y.toarray() if sparse.issparse(y) else np.asarray(y)
             return (y != 0).astype(np.float64)
-        y = column_or_1d(y)
+        y = y if type(y) is np.ndarray and y.ndim == 1 else column_or_1d(y)
         codes, known = _codes_of(y, self.classes)
         if not known.all():
             classes_of(y)  # says so if y is no labels at all

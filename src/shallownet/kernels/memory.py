@@ -24,20 +24,25 @@ class Memory:
     """Makes addresses of arrays, which stay alive and where they are for as long as this object lives."""
 
     def __init__(self) -> None:
-        self._held: list[Any] = []
+        self._held: dict[int, list[Any]] = {}
 
     def address(self, array: np.ndarray) -> int:
         """Return the address of the array's first number."""
         owner: Any = array
+        held: list[Any] = [array]
         while isinstance(owner, np.ndarray):
-            self._held.append(weakref.ref(owner))  # NumPy does not resize an array with weak references
+            held.append(weakref.ref(owner))  # NumPy does not resize an array with weak references
             owner = owner.base
         try:
-            self._held.append(memoryview(owner))  # nor is a buffer with a view resized or closed
+            held.append(memoryview(owner))  # nor is a buffer with a view resized or closed
         except (TypeError, BufferError):  # no buffer, or None
-            self._held.append(owner)
-        self._held.append(array)
+            held.append(owner)
+        self._held[id(array)] = held
         return _address(array)
+
+    def release(self, array: np.ndarray) -> None:
+        """Hold an array no longer: no kernel will be given its address again."""
+        self._held.pop(id(array), None)
 
 
 def zeros(count: int, dtype: Any) -> np.ndarray:

@@ -25,11 +25,12 @@ SMALLEST_SHARD = 64  # examples; with fewer, adding up the shards' gradients cos
 
 
 class Workspace(NamedTuple):
-    """What the kernels work in: fields of Buffers and of RunSpec by name, and the most workers that can share it."""
+    """What the kernels work in."""
 
-    buffers: dict[str, np.ndarray]
-    spec: dict[str, int]
-    workers: int
+    buffers: dict[str, np.ndarray]  # fields of Buffers
+    spec: dict[str, int]  # fields of RunSpec
+    workers: int  # the most that can share it
+    X: np.ndarray | None  # dense X as the kernels read it
 
 
 def shards_of(batch_size):
@@ -66,8 +67,7 @@ def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come
     for workspace in range(workspaces):
         start = workspace * workspace_stride + sizes.features
         own["x"][start : start + rows * sizes.feature_rows : sizes.feature_rows] = 1
-    if X.strides[1] != X.itemsize and X.nbytes <= COPIED_BYTES:
-        X = np.ascontiguousarray(X)
+    X = readable(X)
     x_address = memory.address(X)
     how = plan_prefetch(x_address, X, end_of_run(0, min(shard, rows)), sizes.full_panels)
     prefetch = np.array(how or [], np.int64)
@@ -84,7 +84,12 @@ def dense_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come
         "x_column": X.strides[1],
         "prefetch": memory.address(prefetch) if how else 0,
     }
-    return Workspace(buffers=buffers | gradients | own, spec=spec, workers=workers)
+    return Workspace(buffers=buffers | gradients | own, spec=spec, workers=workers, X=X)
+
+
+def readable(X):
+    """Return dense X in a memory layout that the kernels read fast, copied if that pays."""
+    return np.ascontiguousarray(X) if X.strides[1] != X.itemsize and X.nbytes <= COPIED_BYTES else X
 
 
 def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_come):
@@ -117,7 +122,7 @@ def sparse_workspace(memory, X, sizes, dtype, batch_size, n_threads, as_they_com
         "nonzero_rows": memory.address(np.zeros(nonzeros, np.int64)),
         "feature_ends": memory.address(np.zeros(sizes.features, np.int64)),
     }
-    return Workspace(buffers=buffers, spec=spec, workers=n_threads)
+    return Workspace(buffers=buffers, spec=spec, workers=n_threads, X=None)
 
 
 def _shared(memory, sizes, dtype, shards, units, workers, tasks):

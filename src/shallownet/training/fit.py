@@ -18,7 +18,7 @@ from .schedule import LearningRate
 from .validation_set import ValidationSet, split
 
 
-def train(problem, hyperparameters, history, *, start=None, incremental=False, after_epoch=None):
+def train(problem, hyperparameters, history, *, start=None, incremental=False, after_epoch=None, network=None):
     """Train a network.
 
     Parameters
@@ -34,6 +34,8 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
     after_epoch : callable or None
         Called after each epoch with a function that returns the network's coefs and intercepts; training ends if it
         returns True.
+    network : Network or None
+        The network of an earlier call, whose memory may be used again.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
     ValueError
         If the weights, or the outputs of the network, are no longer finite.
     """
-    network = _network(problem, hyperparameters, start)
+    network = _network(problem, hyperparameters, start, network)
     rows, validation = _split(problem, hyperparameters)
     examples = problem.examples
     batch_size = _batch_size(hyperparameters, examples.X.shape[0] if rows is None else len(rows), history)
@@ -67,12 +69,15 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
         ).run()
         optimizer_state = {"rate": learning_rate.rate, "moments": network.moments()}
     coefs, intercepts = network.weights()
-    _check_outputs(coefs, intercepts, problem, hyperparameters)
-    return NetworkState(coefs=coefs, intercepts=intercepts, **optimizer_state)
+    # products of two weights leave room for those with X, or the outputs are looked at
+    if network.largest_weight() >= np.finfo(network.dtype).max ** 0.25:
+        _check_outputs(coefs, intercepts, problem, hyperparameters)
+    kept = network.kept() if incremental else None
+    return NetworkState(coefs=coefs, intercepts=intercepts, network=kept, **optimizer_state)
 
 
-def _network(problem, hyperparameters, start):
-    """Return a network with initial weights, or with those to start from."""
+def _network(problem, hyperparameters, start, earlier):
+    """Return a network with initial weights, or with those to start from: the earlier one, if it can be used again."""
     X, random_state = problem.examples.X, hyperparameters.random_state
     if start is None:
         coefs, intercepts = initial_weights(
@@ -88,7 +93,7 @@ def _network(problem, hyperparameters, start):
     # drawn only where it is used, so that other fits draw what MLPClassifier draws
     key = 2 * random_state.randint(2**62, dtype=np.int64) + 1 if hyperparameters.dropout > 0 else 1
     optimizer = optimizer_for(hyperparameters.solver, hyperparameters.nesterovs_momentum)
-    return Network(
+    arguments = (
         [np.asarray(coef, X.dtype) for coef in coefs],
         [np.asarray(intercept, X.dtype) for intercept in intercepts],
         ACTIVATIONS[hyperparameters.activation],
@@ -98,6 +103,7 @@ def _network(problem, hyperparameters, start):
         key,
         sparse.issparse(X),
     )
+    return (earlier and earlier.renewed(*arguments)) or Network(*arguments)
 
 
 def _step_parameters(task, hyperparameters, optimizer, dtype):
@@ -200,12 +206,8 @@ def _order(network, rows, hyperparameters):
 
 
 def _check_outputs(coefs, intercepts, problem, hyperparameters):
-    """Raise ValueError if the weights, though finite, are so large that the outputs are not."""
-    X = problem.examples.X
-    largest = max(np.abs(weights).max() for weights in (*coefs, *intercepts))
-    if largest < np.finfo(X.dtype).max ** 0.25:  # products of two weights leave room for those with X
-        return
-    if not _predict(X, coefs, intercepts, problem, hyperparameters)[1]:
+    """Raise ValueError if the outputs of the network are not finite."""
+    if not _predict(problem.examples.X, coefs, intercepts, problem, hyperparameters)[1]:
         raise ValueError(
             "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
             " large values and need to be preprocessed."

@@ -12,9 +12,10 @@ from ..kernels.train import LEFT_OUT, REACHED, train_parallel, train_serial
 from ..kernels.train_sparse import train_sparse_parallel, train_sparse_serial
 from ..kernels.weight_layout import layout, pack, unpack
 from ..simd.vectors import REGISTER_BYTES
-from .buffers import dense_workspace, sparse_workspace
+from .buffers import dense_workspace, readable, sparse_workspace
 from .thread_scheduler import ThreadScheduler
 
+KEPT_BYTES = 2**20  # of a network, at most, that an estimator keeps between calls
 UPDATE_OPERATIONS = 20  # that the update of a weight costs, in the time of as many of a product
 
 _RATE = StepParameters._fields.index("rate")  # what changes from epoch to epoch
@@ -31,8 +32,23 @@ _TRAIN = {
 }
 
 
+class Moments:
+    """Moments of an optimizer as a network stores them, in panels; ``unpacked`` returns them as users know weights."""
+
+    def __init__(self, panels, sizes):
+        self.panels, self.sizes = panels, sizes
+
+    def unpacked(self):
+        """Return two moments, each as coefs and intercepts; 0 where the optimizer has none."""
+        missing = [np.zeros_like(self.panels[0])] * (2 - len(self.panels))
+        return tuple(unpack(panels, self.sizes) for panels in (*self.panels, *missing))
+
+
 class Network:
     """A network in training: weights, an optimizer's moments, and the examples that it learns from.
+
+    A network that is ``kept`` may train again, with other weights and examples: for a batch of a few rows, making the
+    buffers takes longer than the training.
 
     Parameters
     ----------
@@ -65,7 +81,21 @@ class Network:
         self.theta = zeros(self.sizes.size, self.dtype)
         self._moments = [zeros(self.sizes.size, self.dtype) for _ in range(self.optimizer.moments)]
         self._sizes, self._parameters = flat(self.sizes), flat(parameters)
+        self._attached = None  # what the workspace was laid out for
         self.set_weights(coefs, intercepts)
+
+    def renewed(self, coefs, intercepts, activation, output, optimizer, parameters, key, sparse):
+        """Return this network as if made of these arguments, moments and all, or None if it is of another kind."""
+        variant = self._variant | {"activation": activation, "output": output, "optimizer": optimizer}
+        sizes = *coefs[0].shape, coefs[1].shape[1]
+        if (self.dtype, self.sparse, self.sizes[:3]) != (coefs[0].dtype, sparse, sizes) or variant != self._variant:
+            return None
+        self._parameters = flat(parameters)
+        self._variant["key"] = key
+        self.set_weights(coefs, intercepts)
+        for panels in self._moments:
+            panels[:] = 0
+        return self
 
     def set_weights(self, coefs, intercepts):
         """Replace the weights."""
@@ -76,13 +106,17 @@ class Network:
         return unpack(self.theta, self.sizes)
 
     def moments(self):
-        """Return the optimizer's two moments, each as coefs and intercepts; 0 if it has none."""
-        missing = [np.zeros_like(self.theta)] * (2 - len(self._moments))
-        return tuple(unpack(moment, self.sizes) for moment in (*self._moments, *missing))
+        """Return a copy of the optimizer's Moments."""
+        return Moments([panels.copy() for panels in self._moments], self.sizes)
 
     def set_moments(self, moments):
-        """Continue with the moments of an earlier training."""
-        for (coefs, intercepts), panels in zip(moments, self._moments, strict=False):
+        """Continue with the moments of an earlier training: Moments, or what they are ``unpacked``."""
+        if isinstance(moments, Moments) and moments.sizes == self.sizes:
+            for panels, earlier in zip(self._moments, moments.panels, strict=True):
+                panels[:] = earlier
+            return
+        unpacked = moments.unpacked() if isinstance(moments, Moments) else moments
+        for (coefs, intercepts), panels in zip(unpacked, self._moments, strict=False):
             self._pack(coefs, intercepts, panels)
 
     def loss_and_gradient(self, coefs, intercepts):
@@ -102,6 +136,10 @@ class Network:
         """Return whether all weights are finite."""
         return bool(np.isfinite(self.theta).all())
 
+    def largest_weight(self):
+        """Return the largest absolute value of a weight."""
+        return max(self.theta.max(), -self.theta.min())
+
     def attach(self, X, targets, sample_weight, rows, batch_size, n_threads):
         """Take the examples and lay out the workspace.
 
@@ -120,12 +158,16 @@ class Network:
         s = self.sizes
         if X.shape[1] != s.features or targets.shape[1] not in (1, s.outputs):
             raise ValueError(f"A network of {s.features} features and {s.outputs} outputs does not fit the data.")
+        wanted = X.shape, targets.shape, sample_weight is None, batch_size, n_threads
+        if rows is None and wanted == self._attached:
+            return self._exchange(X, targets, sample_weight)
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self.batch_size = batch_size
         # all rows of X in one batch: their gradient is the same in any order, but for roundings
         self.as_they_come = rows is None and batch_size == self.n_samples
         self._step, self._losses = 0, np.zeros((1, 2))
         memory = self._memory = Memory()  # holds what the kernels know the address of
+        self._attached = None if rows is not None or self.sparse else wanted
         lay_out = sparse_workspace if self.sparse else dense_workspace
         self._workspace = lay_out(memory, X, s, self.dtype, batch_size, n_threads, self.as_they_come)
         weighted = sample_weight is not None
@@ -162,6 +204,26 @@ class Network:
             self._workspace.workers > 1,
             (self.dtype, self.sparse),
         )
+
+    def _exchange(self, X, targets, sample_weight):
+        """Take other examples, of the same shapes, into the same workspace."""
+        X = readable(X)
+        self._workspace = self._workspace._replace(X=X)
+        x_address, key = self._memory.address(X), self._variant["key"]
+        self._set(x_address=x_address, x_row=X.strides[0], x_column=X.strides[1], key=key)
+        self._buffers.targets[:] = targets
+        if sample_weight is not None:
+            self._buffers.sample_weight[:] = sample_weight
+        self._step, self._losses = 0, np.zeros((1, 2))
+
+    def kept(self):
+        """Return this network without its examples, to train again, or None if that would bring little."""
+        size = sum(buffer.nbytes for buffer in self._buffers)
+        if self._attached is None or size > KEPT_BYTES or self._spec[POSITIONS["prefetch"]]:
+            return None
+        self._memory.release(self._workspace.X)
+        self._workspace = self._workspace._replace(X=None)
+        return self
 
     def train_epoch(self, order, rate, step, seen=0):
         """Train on all examples once; return the mean over examples of their batches' losses.

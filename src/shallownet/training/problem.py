@@ -90,4 +90,5 @@ class NetworkState:
     coefs: list  # [(n_features, n_hidden), (n_hidden, n_outputs)]
     intercepts: list  # [(n_hidden,), (n_outputs,)]
     rate: float | None = None  # learning rate of the next epoch; None: the optimizer begins anew
-    moments: tuple | None = None  # two moments, each as (coefs, intercepts)
+    moments: Any = None  # Moments, or two moments, each as (coefs, intercepts)
+    network: Any = None  # Network whose memory the next training may use; None if that would bring little
