@@ -74,12 +74,12 @@ def test_every_fitted_attribute_is_described():
     assert described == public
 
 
-def test_every_reference_is_cited_and_listed():
+def test_references_are_listed_in_the_order_in_which_they_are_cited():
     text = ShallowNetClassifier.__doc__
     described, listed = text.split("References\n")
     numbers = re.findall(r"\.\. \[(\d+)\]", listed)
     assert numbers == [str(i + 1) for i in range(len(numbers))]
-    assert set(re.findall(r"\[(\d+)\]_", described)) == set(numbers)
+    assert list(dict.fromkeys(re.findall(r"\[(\d+)\]_", described))) == numbers
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)

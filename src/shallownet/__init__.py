@@ -1,4 +1,8 @@
-"""A neural network with one hidden layer for scikit-learn, compiled with Numba."""
+"""A neural network with one hidden layer for scikit-learn, compiled with Numba.
+
+The docstring of ShallowNetClassifier describes its parameters. To read or change the sources, begin with the docstring
+of ``shallownet.kernels``, which has the call tree and a glossary.
+"""
 
 from ._version import __version__
 from .estimators.classifier import ShallowNetClassifier

@@ -1,5 +1,7 @@
 """Hidden activations and their derivatives, held to the naive network, and their registry."""
 
+import re
+
 import naive
 import numpy as np
 import pytest
@@ -50,7 +52,7 @@ def test_nan_and_infinity(name, dtype):
         far, slopes = naive_activation("leaky_relu" if name == "relu" else name, np.array([FAR, -FAR]))
     limits = np.where(np.abs(far) > FAR / 10, np.copysign(np.inf, far), far)
     np.testing.assert_array_equal(value, np.array([np.nan, *limits], dtype))
-    assert derivative[1] == slopes[0]
+    np.testing.assert_array_equal(derivative[1:], slopes.astype(dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
@@ -89,6 +91,9 @@ def test_every_name_has_a_formula_and_is_described():
     assert set(naive.ACTIVATIONS) == set(ACTIVATIONS)
     text, _, _ = ShallowNetClassifier.__doc__.partition("    solver : ")
     assert all(f"- '{name}'" in text or f"or '{name}'" in text for name in ACTIVATIONS)
+    _, _, values = text.partition("    activation : {")
+    values, _, _ = values.partition("}")
+    assert re.findall(r"'(\w+)'", values) == list(ACTIVATIONS)
 
 
 def test_names_of_the_peer_are_those_that_it_has():

@@ -10,6 +10,7 @@ from children import kill_family, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.predict import predict_parallel
 from shallownet.kernels.train import train_parallel
 from shallownet.kernels.train_sparse import train_sparse_parallel
@@ -17,7 +18,7 @@ from shallownet.kernels.train_sparse import train_sparse_parallel
 PARAMETERS = st.fixed_dictionaries(
     {
         "hidden_layer_sizes": st.integers(1, 70),
-        "activation": st.sampled_from(["tanh", "relu", "gelu", "softplus", "leaky_relu"]),
+        "activation": st.sampled_from(list(ACTIVATIONS)),
         "solver": st.sampled_from(["adam", "sgd", "lbfgs"]),
         "batch_size": st.sampled_from([1, 7, 64, 200, "auto", "full", 0.3]),
         "max_iter": st.integers(1, 4),

@@ -8,17 +8,12 @@ from naive import Model, Rule
 from numba import njit
 
 from shallownet.jit import thread_team
-from shallownet.kernels import activations
+from shallownet.kernels import activations, optimizers, shuffle, weight_layout
 from shallownet.kernels import losses as loss
-from shallownet.kernels import optimizers as updates
-from shallownet.kernels import shuffle as shuffling
-from shallownet.kernels import weight_layout as panels
 from shallownet.kernels.activations import ACTIVATIONS
 from shallownet.kernels.random_numbers import uniform
 from shallownet.kernels.structs import StepParameters
-from shallownet.simd import matmul as layers
-from shallownet.simd import tiles as blocks
-from shallownet.simd import vector_ops as arithmetic
+from shallownet.simd import matmul, tiles, vector_ops
 from shallownet.simd.prefetch import NO_PREFETCH
 from shallownet.simd.vectors import lane_count, load, pointer, read, read_lanes, splat, store
 from shallownet.training.inference import predict_outputs
@@ -30,7 +25,7 @@ needs_longdouble = pytest.mark.skipif(
 DTYPES = [np.float32, np.float64]
 OUTPUTS = loss.OUTPUTS
 MODEL, RULE = Model(), Rule()
-SOLVERS = {name: row.code for name, row in updates.OPTIMIZERS.items() if name != "gradient"}
+SOLVERS = {name: row.code for name, row in optimizers.OPTIMIZERS.items() if name != "gradient"}
 
 
 # --- lanes ----------------------------------------------------------------------------------------------
@@ -77,7 +72,7 @@ def on_lanes(function, arity=1):
 
 @njit
 def _total(a):
-    return arithmetic.reduce_add(load(pointer(a), 0))
+    return vector_ops.reduce_add(load(pointer(a), 0))
 
 
 @njit
@@ -117,7 +112,7 @@ def read_at(address, dtype):
 @njit
 def bias_correction(decay, step):
     """Return what Adam divides a moment by."""
-    return updates.bias_correction(decay, step)
+    return optimizers.bias_correction(decay, step)
 
 
 # --- shuffling and teams --------------------------------------------------------------------------------
@@ -126,7 +121,7 @@ def bias_correction(decay, step):
 @njit
 def shuffled_by_kernel(order, generator):
     """Shuffle an array of integers with the draws of a generator's state, and advance the state."""
-    shuffling.shuffle(pointer(order), order.size, pointer(generator))
+    shuffle.shuffle(pointer(order), order.size, pointer(generator))
 
 
 @njit(nogil=True)
@@ -176,31 +171,31 @@ def block_operations(rows):
 
     @njit
     def copy(a, step, out):
-        blocks.store_block(pointer(out), 0, step, blocks.load_block(pointer(a), 0, step, rows))
+        tiles.store_block(pointer(out), 0, step, tiles.load_block(pointer(a), 0, step, rows))
 
     @njit
     def multiply_rows(a, b, out):
         lanes = lane_count(pointer(a))
-        x, y = blocks.load_block(pointer(a), 0, lanes, rows), blocks.load_block(pointer(b), 0, lanes, rows)
-        blocks.store_block(pointer(out), 0, lanes, blocks.multiply_rows(x, y))
+        x, y = tiles.load_block(pointer(a), 0, lanes, rows), tiles.load_block(pointer(b), 0, lanes, rows)
+        tiles.store_block(pointer(out), 0, lanes, tiles.multiply_rows(x, y))
 
     @njit
     def add_outer(scalars, step, x, out):
         p, lanes = pointer(out), lane_count(pointer(out))
-        block = blocks.load_block(p, 0, lanes, rows)
-        block = blocks.add_outer(block, pointer(scalars), 0, step, load(pointer(x), 0))
-        blocks.store_block(p, 0, lanes, block)
+        block = tiles.load_block(p, 0, lanes, rows)
+        block = tiles.add_outer(block, pointer(scalars), 0, step, load(pointer(x), 0))
+        tiles.store_block(p, 0, lanes, block)
 
     @njit
     def add_products(a, x, out):
         p, lanes = pointer(out), lane_count(pointer(out))
-        block = blocks.add_products(blocks.load_block(p, 0, lanes, rows), pointer(a), 0, lanes, load(pointer(x), 0))
-        blocks.store_block(p, 0, lanes, block)
+        block = tiles.add_products(tiles.load_block(p, 0, lanes, rows), pointer(a), 0, lanes, load(pointer(x), 0))
+        tiles.store_block(p, 0, lanes, block)
 
     @njit
     def row_sums(a, out):
         p = pointer(a)
-        blocks.store_row_sums(pointer(out), 0, 0, blocks.load_block(p, 0, lane_count(p), rows), 1)
+        tiles.store_row_sums(pointer(out), 0, 0, tiles.load_block(p, 0, lane_count(p), rows), 1)
 
     return {
         "copy": copy,
@@ -213,10 +208,10 @@ def block_operations(rows):
 
 @njit
 def _multiply(s, row_stride, step, rows, length, v, out, mode):
-    layers.multiply(
-        layers.Scalars(pointer=pointer(s), offset=0, row_stride=row_stride, step=step),
-        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], number=v.shape[0]),
-        layers.Output(pointer=pointer(out), offset=0, stride=out.shape[1] * out.shape[2]),
+    matmul.multiply(
+        matmul.Scalars(pointer=pointer(s), offset=0, row_stride=row_stride, step=step),
+        matmul.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], number=v.shape[0]),
+        matmul.Output(pointer=pointer(out), offset=0, stride=out.shape[1] * out.shape[2]),
         rows,
         length,
         mode,
@@ -226,7 +221,7 @@ def _multiply(s, row_stride, step, rows, length, v, out, mode):
 
 def padded_rows(rows):
     """Return how many rows ``multiply`` may read and write for so many."""
-    return -(-rows // layers.UNIT) * layers.UNIT
+    return -(-rows // matmul.UNIT) * matmul.UNIT
 
 
 def multiply(s, v, out, mode, transposed):
@@ -239,15 +234,15 @@ def multiply(s, v, out, mode, transposed):
     padded[:rows] = s
     padded = np.ascontiguousarray(padded.T) if transposed else padded
     row, step = (1, padded.shape[1]) if transposed else (length, 1)
-    _multiply(padded, row, step, rows, length, v, out, getattr(layers, mode))
+    _multiply(padded, row, step, rows, length, v, out, getattr(matmul, mode))
 
 
 @njit
 def _multiply_row(s, step, length, v, out, mode):
-    layers.multiply_row(
-        layers.Scalars(pointer=pointer(s), offset=0, row_stride=0, step=step),
-        layers.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], number=v.shape[0]),
-        layers.Output(pointer=pointer(out), offset=0, stride=out.shape[1]),
+    matmul.multiply_row(
+        matmul.Scalars(pointer=pointer(s), offset=0, row_stride=0, step=step),
+        matmul.Panels(pointer=pointer(v), offset=0, stride=v.shape[1] * v.shape[2], number=v.shape[0]),
+        matmul.Output(pointer=pointer(out), offset=0, stride=out.shape[1]),
         length,
         mode,
     )
@@ -261,15 +256,15 @@ def multiply_row(s, v, out, mode, step=1):
     followed = np.pad(v, [(0, 0), (0, 3), (0, 0)], constant_values=np.nan)
     scalars = np.full((len(s) + 3) * step, np.nan, s.dtype)
     scalars[: len(s) * step : step] = s
-    _multiply_row(scalars, step, len(s), followed, out, getattr(layers, mode))
+    _multiply_row(scalars, step, len(s), followed, out, getattr(matmul, mode))
 
 
 @njit
 def _output_layer(a1, theta, z2):
-    layers.output_layer(
-        layers.Panels(pointer=pointer(a1), offset=0, stride=a1.shape[1] * a1.shape[2], number=a1.shape[0]),
-        layers.Panels(pointer=pointer(theta), offset=0, stride=theta.shape[1] * theta.shape[2], number=theta.shape[0]),
-        layers.Output(pointer=pointer(z2), offset=0, stride=z2.shape[1]),
+    matmul.output_layer(
+        matmul.Panels(pointer=pointer(a1), offset=0, stride=a1.shape[1] * a1.shape[2], number=a1.shape[0]),
+        matmul.Panels(pointer=pointer(theta), offset=0, stride=theta.shape[1] * theta.shape[2], number=theta.shape[0]),
+        matmul.Output(pointer=pointer(z2), offset=0, stride=z2.shape[1]),
         a1.shape[1],
         theta.shape[1],
     )
@@ -282,10 +277,10 @@ def output_layer(a1, w2):
     return z2
 
 
-OUTPUT_ROWS = layers.OUTPUT_ROWS
+OUTPUT_ROWS = matmul.OUTPUT_ROWS
 
 
-# --- activations, loss, updates -------------------------------------------------------------------------
+# --- activations, loss, optimizers ----------------------------------------------------------------------
 
 NUMBERS = StepParameters(slope=0.0, alpha=0.0, dropout=0.0, rate=0.0, decay_1=0.0, decay_2=0.0, epsilon=0.0)
 
@@ -339,7 +334,7 @@ def cross_entropy(output, a2, Y, s, clip, smoothing=0.0):
 
 @njit
 def _update(code, theta, moment1, moment2, gradient, penalty, scale, rate, decay_1, decay_2, epsilon):
-    weights = updates.Weights(
+    weights = optimizers.Weights(
         theta=pointer(theta),
         moment1=pointer(moment1),
         moment2=pointer(moment2),
@@ -347,8 +342,8 @@ def _update(code, theta, moment1, moment2, gradient, penalty, scale, rate, decay
         stride=gradient.shape[1],
         shards=gradient.shape[0],
     )
-    rule = updates.Rule(optimizer=code, scale=scale, rate=rate, decay_1=decay_1, decay_2=decay_2, epsilon=epsilon)
-    return updates.update(0, theta.size, penalty, weights, rule)
+    rule = optimizers.Rule(optimizer=code, scale=scale, rate=rate, decay_1=decay_1, decay_2=decay_2, epsilon=epsilon)
+    return optimizers.update(0, theta.size, penalty, weights, rule)
 
 
 def update(optimizer, theta, moment1, moment2, gradient, **constants):
@@ -546,4 +541,4 @@ def padding_is_zero(net):
 
 def layout(features, hidden, outputs, lanes):
     """Return the Layout for dense X."""
-    return panels.layout(features, hidden, outputs, lanes, False)
+    return weight_layout.layout(features, hidden, outputs, lanes, False)

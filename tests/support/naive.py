@@ -1,4 +1,4 @@
-"""The network in plain NumPy: the formulas of the lecture, one line each, which the kernels are held to.
+"""The network in plain NumPy: its formulas, one line each, which the kernels are held to.
 
 Letters: X (n, n_features) examples in rows, Y (n, n_outputs) targets of 0 and 1, s (n,) weights of the examples.
 Weights are a tuple W1 (n_hidden, n_features), b1, W2 (n_outputs, n_hidden), b2. A mean over examples is weighted:
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, xlogy
 
+# g(z) and g'(z), as functions of z and the slope of leaky_relu; the tests evaluate them for z from -1000 to 1000
 ACTIVATIONS = {
     "identity": (lambda z, slope: z, lambda z, slope: np.ones_like(z)),
     "logistic": (lambda z, slope: sigma(z), lambda z, slope: sigma(z) * (1 - sigma(z))),
@@ -174,7 +175,7 @@ def train_epoch(model, weights, solver, X, Y, s, batch_size, order=None, keep_al
 
 
 def gradient_descent(weights, X, y, rate, iterations):
-    """Return the weights and costs of the lecture's gradient descent: tanh, one logistic output, no penalty."""
+    """Return the weights and costs of gradient descent on all examples: tanh, one logistic output, no penalty."""
     W1, b1, W2, b2 = weights
     m = len(X)
     costs = np.empty(iterations)

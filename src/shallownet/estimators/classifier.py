@@ -221,7 +221,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
 
     Notes
     -----
-    Of MLPClassifier's the same are: every parameter, with its name, default and meaning; ``partial_fit``,
+    These are the same as in MLPClassifier: every parameter, with its name, default and meaning; ``partial_fit``,
     ``warm_start``, early stopping, sparse X, multilabel y and y of a single class; every public fitted attribute; in
     float64, for the same ``random_state``, the initial weights, the order of samples, the losses, the epoch in which
     training stops, validation scores and predictions, up to rounding; what ``verbose=True`` prints, and most warnings
@@ -233,8 +233,8 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     - Exactly at z = 0 the derivative of ReLU is 1 here and 0 there.
     - If ``fit`` fails, the classifier is what it was before.
     - 'lbfgs' on features of very different scales takes another path after some tens of steps, and ends in another
-      solution that is as good: each rounding of the last bit is multiplied there.
-    - So it is for 'adam' with a ``beta_2`` close to 0, which divides by gradients that may all but vanish.
+      solution that is as good: differences in the last bit grow from step to step.
+    - The same holds for 'adam' with a ``beta_2`` close to 0, which divides by gradients that may all but vanish.
     - ``predict_proba`` is in the precision of the model: float32 after a fit of float32, whatever X is.
     - Negative sample weights are an error, and so is another ``hidden_layer_sizes`` in a warm start.
     - For y of objects (a column of strings in pandas) ``classes_`` holds objects, as in most classifiers.

@@ -48,9 +48,9 @@ def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbos
     in SHALLOWNET_TRUSTED_CACHE instead of NUMBA_CACHE_DIR, both here and at run time: it is then used no matter who can
     write to it, so do this only if everyone who can is to be trusted with what the program may do.
 
-    A thread that signals do not reach compiles: signal handlers, finalizers and other threads may fit meanwhile, and
-    wait. Ctrl-C returns the prompt at once; the thread finishes and keeps the code, and the process can end after that.
-    If several processes begin at once, one compiles and the others wait, for a minute at most.
+    Code is compiled in a thread that signals do not reach: signal handlers, finalizers and other threads may fit
+    meanwhile, and wait. Ctrl-C returns the prompt at once; the thread finishes and keeps the code, and the process can
+    end after that. If several processes begin at once, one compiles and the others wait, for a minute at most.
 
     Examples
     --------

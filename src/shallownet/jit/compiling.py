@@ -2,7 +2,7 @@
 
 - ``nogil``: other Python threads run while a kernel does.
 - ``error_model="numpy"``: a division by zero gives inf or NaN, as in NumPy; no test before each division.
-- no ``fastmath``: sums keep their order and NaN stays NaN; ``lanes`` asks for fused operations by name.
+- no ``fastmath``: sums keep their order and NaN stays NaN; ``simd`` asks for fused operations by name (``fma``).
 - no explicit signatures: importing compiles nothing.
 
 Python calls kernels, and only kernels call routines (the word of LAPACK). Only kernels are cached on disk (``cache``),
@@ -38,7 +38,10 @@ def routine(function: Callable) -> Callable:
 
 
 def overload_routine(function: Callable, **options: Any) -> Callable:
-    """Let a function of types return the implementation of ``function`` for them, which becomes a routine."""
+    """Decorate what takes the Numba types of arguments and returns the implementation of ``function`` for them.
+
+    The implementation becomes a routine.
+    """
     options["jit_options"] = {**_FLAGS, **flags_of_routines()}
     return overload(function, **options)
 

@@ -50,6 +50,8 @@ Where to begin
 ``jit.thread_team``. ``train_sparse`` with ``sparse`` and ``predict`` stand beside it. What all of them are made of is
 ``simd.matmul``: every costly operation is scalars times a panel.
 
+``activations``, ``losses`` and ``optimizers`` begin with the steps that it takes to add one.
+
 What limits each part of a step
 -------------------------------
 ============================ ========================================================================
@@ -82,8 +84,13 @@ worker
     A thread of the team, by its index.
 phase, task
     What the workers do at the same time, and one worker's piece of it. A phase begins when the last one has ended.
-kernel, routine
-    What Python calls, compiled with all that it calls; and what only compiled functions call.
+kernel
+    A compiled function that Python calls. It is compiled together with all that it calls.
+routine
+    A compiled function that only other compiled functions call.
+IN, OUT, INOUT
+    At the end of a docstring: which of its pointers and buffers a routine reads, which it writes, and which it reads
+    and writes.
 
 The weights in memory
 ---------------------

@@ -8,12 +8,25 @@ the derivative waits in a buffer of its own for the backward pass. Kernels are t
 
 To add an activation
 --------------------
-1. Here: a function such as ``silu_unit``, which takes lanes of z and ``slope`` and returns lanes of g(z) and of g'(z);
-   a code, the next number; a row of ``REGISTRY``; and a branch in ``activate``, which sends the code to the function.
-   Write it with the operations of ``simd.vector_ops`` and ``simd.vector_math``; ``splat`` makes lanes of a constant
-   result. It must return NaN for NaN and the limits at infinite z: mind infinity times 0 (``bounded``).
-2. In ``tests/support/naive.py``: its formula and that of its derivative in NumPy. The tests compare both.
-3. In the docstring of ShallowNetClassifier: its name, twice, and its formula.
+1. Here: a function such as ``silu_unit``, which takes lanes of z and ``slope`` (only leaky_relu uses it) and returns
+   lanes of g(z) and of g'(z); a code, the next number; a row of ``REGISTRY``; and a branch in ``activate``, which sends
+   the code to the function.
+
+   - Write the function with ``simd.vector_math`` and ``simd.vector_ops``, whose docstring lists the operators; there is
+     no ``>``, ``<=`` or ``**``, and ``select`` takes the place of ``if``. Where a result is constant, ``splat`` makes
+     lanes of it: neither a result nor both values of a ``select`` may be plain numbers.
+   - g must be NaN where z is. At infinite z, g and g' must be their limits; ``bounded`` keeps infinity from being
+     multiplied by 0, which is NaN.
+   - Write a constant that takes more than a square root as a literal (the docstring of ``simd.vector_math`` says why).
+2. In ``tests/support/naive.py``: its formula and that of its derivative in NumPy. The tests compare both, and evaluate
+   them up to z = 1000 and down to -1000, where they must not divide infinity by infinity or multiply it by 0.
+3. In the docstring of ShallowNetClassifier: its name, in the list of values; its name again, with its formula, in the
+   list below; and the paper that it is from, here and there. There, references are numbered in the order in which they
+   are cited, so the numbers of those that follow grow by one.
+4. In ``CHANGELOG.md``: its name.
+
+``tests/kernels/test_activations.py`` and ``tests/test_documentation.py`` check steps 1 to 3, and need no change. The
+tests of training, prediction, the estimator and the command line take each row of ``REGISTRY`` by themselves.
 
 ``activate`` is written out because Numba compiles neither tables of functions nor loops over them. A chain of routines
 made from ``REGISTRY`` has the same results but takes 4 % longer to compile, which delays the first fit; instead, a test

@@ -18,7 +18,9 @@ To add a loss
    ``activate_outputs`` and in ``losses_and_deltas`` each, which send the code to the functions (why they are written
    out is explained in ``activations``).
 2. In ``tests/support/naive.py``: the formulas in NumPy. The tests compare both.
-3. In ``training``: which estimator and kind of target it belongs to, and what a target is in ``y``.
+3. In ``estimators/targets.py``: the Task whose ``output`` it is, with its targets (``encode``) and the parameters of
+   the loss (``loss_parameters``).
+4. In the docstring of the estimator: its formula.
 
 Reference: C. Szegedy et al., "Rethinking the Inception architecture" (2016), for label smoothing.
 """

@@ -8,13 +8,14 @@ and of its square. The gradient of a weight w is
 
 with G the sum over the batch's examples, and penalty alpha for the coefficients, 0 for the intercepts.
 
-Adding an optimizer takes
-
-1. a code and a row in ``OPTIMIZERS``, from which the moments of a network, the learning rate of a step and the
-   constructor's parameters that it reads follow;
-2. its branch in ``update``, which is all that is compiled of it;
-3. the same in NumPy, as a branch of ``Solver.step`` in the tests' reference, where all tests of optimizers find it;
-4. the value of ``solver`` that means it, in the classifier's parameters and docstring.
+To add an optimizer
+-------------------
+1. Here: a code, the next number; a row of ``OPTIMIZERS``, from which the moments of a network, the learning rate of a
+   step and the constructor's parameters that it reads follow; and a branch in ``update``, which is all that is compiled
+   of it.
+2. In ``tests/support/naive.py``: the same in NumPy, as a branch of ``Solver.step``. The tests compare both.
+3. In ``estimators/parameters.py``, the docstring of ShallowNetClassifier and ``demo/command_line.py``: the value of
+   ``solver`` that means it, and in ``optimizer_for``, if its name here is another.
 
 References: D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization" (2015), with the bias
 corrections folded into the rate; I. Sutskever et al., "On the importance of initialization and momentum in deep
@@ -58,7 +59,7 @@ OPTIMIZERS = {
 
 
 def optimizer_for(solver, nesterovs_momentum):
-    """Return the row of OPTIMIZERS that a ``solver`` means; 'lbfgs' takes but the gradient from the kernels."""
+    """Return the row of OPTIMIZERS that a ``solver`` means; 'lbfgs' takes only the gradient from the kernels."""
     names = {"sgd": "nesterov" if nesterovs_momentum else "sgd", "lbfgs": "gradient"}
     return OPTIMIZERS[names.get(solver, solver)]
 

@@ -3,9 +3,9 @@
 Numba as pip installs it calls the C library for these, one number at a time; here one call computes 16 float32 or 8
 float64 lanes. Each function is accurate to a few units in the last place over its whole range, returns the limits at
 infinities, and keeps NaN. The series are Taylor series at 0, cut off where the next term is below rounding on the
-reduced argument, or Chebyshev interpolants; no table of coefficients comes from elsewhere. What takes more than
-correctly rounded arithmetic to compute is a literal, which the tests derive independently: a constant computed by a C
-library or a BLAS would give the kernels other bits on another machine.
+reduced argument, or Chebyshev interpolants; no table of coefficients comes from elsewhere. A constant that takes more
+than arithmetic and square roots, which are correctly rounded everywhere, is a literal, and the tests derive it
+independently: a constant computed by a C library or a BLAS would give the kernels other bits on another machine.
 
 References: W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), for the reduction by
 multiples of ln 2 in two parts; J.-M. Muller, "Elementary Functions" (2016), chapters 5 and 11.

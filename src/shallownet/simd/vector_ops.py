@@ -1,4 +1,8 @@
-"""Arithmetic on lanes: operators, comparisons, fused and elementwise operations, exponents, sums."""
+"""Arithmetic on lanes: operators, comparisons, fused and elementwise operations, exponents, sums.
+
+The operators are ``+``, ``-``, ``*`` and ``/``. The comparisons are ``<``, ``>=`` and ``==``; they are false for NaN,
+and what they return is for ``select``. One of two operands may be a plain number.
+"""
 
 import operator
 

@@ -365,12 +365,12 @@ def copy_few(typingctx, address, p, index, count):
 
 
 @intrinsic
-def splat(typingctx, p, value):
-    """Return ``value`` as a number of the pointer's dtype in every lane."""
-    lanes = Lanes(p.dtype)
+def splat(typingctx, like, value):
+    """Return lanes that all hold ``value``, of the dtype of ``like``, which is a pointer or lanes."""
+    lanes = Lanes(like.dtype)
 
     def codegen(context, builder, sig, args):
         scalar = context.cast(builder, args[1], sig.args[1], lanes.dtype)
         return splat_of(builder, scalar, vector_of(lanes))
 
-    return lanes(p, value), codegen
+    return lanes(like, value), codegen
