@@ -381,7 +381,7 @@ def test_unpickled_model_is_the_same_and_can_be_fitted():
 
 def test_pickle_holds_only_arrays_and_plain_values():
     plain = {type(None), bool, int, float, str, tuple}
-    for value in vars(small().fit(X, Y)).values():
+    for value in small().fit(X, Y).__getstate__().values():
         for item in value if isinstance(value, list) else [value]:
             assert type(item) in plain or isinstance(item, np.ndarray | np.float64)
 
