@@ -1,5 +1,6 @@
 """A fit completes, or leaves the estimator as it was, wherever it is cut off; an interrupt keeps what was learned."""
 
+import inspect
 import itertools
 import pickle
 import sys
@@ -32,7 +33,8 @@ class CutOff:
         inside = frame.f_code.co_filename.startswith(PACKAGE)
         if event == "call" and not inside and frame.f_back is not None:
             inside = frame.f_back.f_code.co_filename.startswith(PACKAGE)
-        if inside and event in ("call", "c_call"):
+        # an error in a generator that Python closes goes nowhere: Python says so, and goes on
+        if inside and event in ("call", "c_call") and not frame.f_code.co_flags & inspect.CO_GENERATOR:
             self.left -= 1
             if self.left == 0:
                 sys.setprofile(None)
@@ -79,7 +81,8 @@ COURSES = {
 
 def state(model):
     """Return all of a model but its callbacks, which scikit-learn looks after, in a form that can be compared."""
-    return {name: pickle.dumps(value) for name, value in vars(model).items() if "callback" not in name}
+    saved = model.__getstate__().items()
+    return {name: pickle.dumps(value) for name, value in saved if "callback" not in name and name in vars(model)}
 
 
 def cut_off(course, place, error):
