@@ -6,6 +6,7 @@ of ``shallownet.kernels``, which has the call tree and a glossary.
 
 from ._version import __version__
 from .estimators.classifier import ShallowNetClassifier
+from .estimators.regressor import ShallowNetRegressor
 from .estimators.warmup import warmup
 
-__all__ = ["ShallowNetClassifier", "__version__", "warmup"]
+__all__ = ["ShallowNetClassifier", "ShallowNetRegressor", "__version__", "warmup"]

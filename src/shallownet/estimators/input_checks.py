@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
@@ -39,6 +39,7 @@ def check_examples(estimator, X, y, sample_weight, *, reset):
         check_sparse(exact(y), "y"),
         accept_sparse=FORMATS,
         multi_output=True,
+        y_numeric=is_regressor(estimator),
         dtype=(np.float64, np.float32),
         reset=reset,
     )
@@ -76,12 +77,13 @@ def check_validation_set(estimator, X_train, X, y, sample_weight):
         given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
         raise ValueError(f"{given} is provided, but {missing} was not provided.")
     options = {"accept_sparse": FORMATS, "dtype": X_train.dtype}
+    of_y = {"multi_output": True, "y_numeric": is_regressor(estimator)}
     only_X_val_has_names = _has_names(X) and not hasattr(estimator, "feature_names_in_")
     if only_X_val_has_names:
         # by way of some other estimator to an array without names: scikit-learn would warn of those of "X"
         X = check_arrays(BaseEstimator(), X, **options)
     X, y = check_arrays(
-        estimator, check_sparse(X, "X_val"), check_sparse(exact(y), "y_val"), multi_output=True, reset=False, **options
+        estimator, check_sparse(X, "X_val"), check_sparse(exact(y), "y_val"), reset=False, **options, **of_y
     )
     check_consistent_length(X, y)
     sample_weight = _check_weights(sample_weight, X)

@@ -159,6 +159,9 @@ def finish(row, count, a1, z2, theta, job, slope, out):
         activate_outputs(job.output, z2, Z2_GAP, sizes.outputs, theta, sizes.b2, ZERO, count)
         copy_predictions(row, count, z2, job, out)
         for k in range(sizes.outputs):
+            # rows that only fill up the lanes hold whatever earlier tiles have left, as large as it may be
+            for t in range(count, round_up(count, lanes)):
+                z2[k * Z2_GAP + t] = 0.0
             zero = times_zero(z2, k * Z2_GAP, count, zero)
     return zero
 

@@ -5,6 +5,7 @@ quick to hand to a compiled function and needs one compiled version for any memo
 ``unpack_arguments`` gives the numbers their names again, both by the order of the fields.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Buffers(NamedTuple):
     unit_mask: np.ndarray  # [lanes], 1 for the units of the last panel that exist, else 0
 
     # the training data
-    targets: np.ndarray  # (n, targets): class indices, or 0 and 1 for each output
+    targets: np.ndarray  # (n, targets): class indices, or a number for each output
     sample_weight: np.ndarray  # (n,), or empty if all examples weigh 1
     shard_sums: np.ndarray  # the loss and the weight of each shard, of the batch and of the one before it
 
@@ -109,6 +110,11 @@ class StepParameters(NamedTuple):
     # the loss of labels
     clip: float = 0.0  # the distance that it keeps probabilities from 0 and 1
     smoothing: float = 0.0  # of the labels
+
+    # the loss of real numbers, as a function of the residual
+    curvature: float = 1.0  # its second derivative about 0
+    lowest: float = -math.inf  # bounds of its first derivative, as the next
+    highest: float = math.inf
 
 
 class Batch(NamedTuple):

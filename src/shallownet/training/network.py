@@ -147,7 +147,7 @@ class Network:
         ----------
         X : ndarray of shape (n, n_features), of the network's dtype, in any memory layout, or CSR matrix
             Read where it lies in each epoch if its rows are in one piece; else it is copied, as are the others.
-        targets : ndarray of shape (n, m): class indices, or 0 and 1 for each output
+        targets : ndarray of shape (n, m): class indices, or a number for each output
         sample_weight : ndarray of shape (n,) or None
         rows : ndarray of shape (n_samples,) of intp, or None
             The rows of X to learn from, if not all.
