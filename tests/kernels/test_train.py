@@ -67,7 +67,7 @@ def central_differences(model, weights, data, h=1e-5):
             for step in (h, -h):
                 moved = [v.copy() for v in weights]
                 moved[i][place] += step
-                ends.append(naive.loss(model, moved, *data))
+                ends.append(naive.loss(model, moved, *data, of_outputs=np.sum))
             g[place] = (ends[0] - ends[1]) / (2 * h)
         gradient.append(g)
     return gradient
@@ -77,8 +77,11 @@ def central_differences(model, weights, data, h=1e-5):
 @pytest.mark.parametrize(("output", "n_outputs"), OUTPUTS)
 @pytest.mark.parametrize("activation", naive.ACTIVATIONS)
 def test_gradient(activation, output, n_outputs, weighted, dtype):
-    task = problem(23, 5, 9, n_outputs, output, weighted)
-    model = Model(activation, output, alpha=0.7, slope=0.25)
+    check_gradient(Model(activation, output, alpha=0.7, slope=0.25), n_outputs, weighted, dtype)
+
+
+def check_gradient(model, n_outputs, weighted, dtype):
+    task = problem(23, 5, 9, n_outputs, model.output, weighted)
     # a large step, so that it can be told from the weights to the last digits
     rule = Rule("sgd", rate=1024.0, momentum=0.0)
     weights, _ = train(task, model, rule, dtype)
@@ -88,6 +91,14 @@ def test_gradient(activation, output, n_outputs, weighted, dtype):
     if dtype == FLOAT64:
         differences = central_differences(model, task.weights, task.data)
         assert relative_difference(gradient, differences) < 1e-8
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("loss", ["poisson", *naive.RESIDUAL_LOSSES])
+def test_gradient_of_real_targets(loss, n_outputs, weighted, dtype):
+    output = "exp" if loss == "poisson" else "identity"
+    check_gradient(Model("tanh", output, alpha=0.7, loss=loss, quantile=0.3, delta=0.9), n_outputs, weighted, dtype)
 
 
 @pytest.mark.parametrize("batch_size", [1, 32, 50, 173])
@@ -107,7 +118,7 @@ def test_epochs(solver, weighted, batch_size, dtype):
     np.testing.assert_allclose(losses, expected_losses, rtol=tolerance)
 
 
-@pytest.mark.parametrize("output", ["logistic", "softmax"])
+@pytest.mark.parametrize("output", ["logistic", "softmax", "identity", "exp"])
 @pytest.mark.parametrize(
     ("n", "n_features", "n_hidden", "n_outputs"),
     [
@@ -124,7 +135,7 @@ def test_epochs(solver, weighted, batch_size, dtype):
     ids=str,
 )
 def test_odd_shapes(n, n_features, n_hidden, n_outputs, output, dtype):
-    output = "logistic" if n_outputs == 1 else output
+    output = "logistic" if (output, n_outputs) == ("softmax", 1) else output
     task = problem(n, n_features, n_hidden, n_outputs, output, weighted=n > 1)
     model, rule = Model("logistic", output, alpha=0.01), Rule("nesterov", rate=0.05)
     net = network(task, model, rule, dtype)

@@ -7,6 +7,7 @@ import pytest
 from naive import Model, Rule
 from numba import njit
 
+from shallownet.estimators.real_targets import RealTargets
 from shallownet.jit import thread_team
 from shallownet.kernels import activations, optimizers, shuffle, weight_layout
 from shallownet.kernels import losses as loss
@@ -320,15 +321,18 @@ def probabilities(output, z2, b2):
     return a2.T[:n]
 
 
-def cross_entropy(output, a2, Y, s, clip, smoothing=0.0):
-    """Return the loss (n,) of each example and dz2 (n, outputs)."""
+def targets_of(output, Y):
+    """Return the targets (n, 1) or (n, outputs) that the kernels are given for Y."""
+    return Y.argmax(axis=1)[:, np.newaxis] if output == "softmax" else Y
+
+
+def losses_and_deltas(output, a2, Y, s, **numbers):
+    """Return the loss (n,) of each example and dz2 (n, outputs); ``numbers`` are fields of StepParameters."""
     n, spare = len(a2), -len(a2) % lanes_of(a2.dtype)
     dz2 = np.ascontiguousarray(np.pad(a2, ((0, spare), (0, 0))).T)
-    targets = Y if output == "logistic" else Y.argmax(axis=1)[:, np.newaxis]
-    y = np.ascontiguousarray(np.pad(targets, ((0, spare), (0, 0))).T.astype(a2.dtype))
+    y = np.ascontiguousarray(np.pad(targets_of(output, Y), ((0, spare), (0, 0))).T.astype(a2.dtype))
     losses = np.full(n + spare, np.nan, a2.dtype)
-    parameters = NUMBERS._replace(clip=float(clip), smoothing=smoothing)
-    _losses_and_deltas(OUTPUTS[output], dz2, y, np.pad(s, (0, spare)), losses, parameters)
+    _losses_and_deltas(OUTPUTS[output], dz2, y, np.pad(s, (0, spare)), losses, NUMBERS._replace(**numbers))
     return losses[:n], dz2.T[:n]
 
 
@@ -394,8 +398,10 @@ def problem(n, n_features, n_hidden, n_outputs, output="softmax", weighted=False
 
     if output == "logistic":
         Y = random.integers(0, 2, (n, n_outputs)).astype(np.float64)
-    else:
+    elif output == "softmax":
         Y = np.eye(n_outputs)[random.integers(0, n_outputs, n)]
+    else:
+        Y = normal(n, n_outputs) if output == "identity" else random.poisson(1.5, (n, n_outputs)).astype(np.float64)
     s = random.integers(0, 8, n) / 4 if weighted else None
     if weighted:
         s[0] = 1.5
@@ -459,18 +465,24 @@ def network(problem, model, rule, dtype):
             decay_1=rule.beta_1 if rule.solver == "adam" else rule.momentum,
             decay_2=rule.beta_2,
             epsilon=rule.epsilon,
-            clip=model.clip or float(np.finfo(dtype).eps),
             dropout=model.dropout,
-            smoothing=model.smoothing,
+            **numbers_of_loss(model, dtype),
         ),
     )
+
+
+def numbers_of_loss(model, dtype):
+    """Return the fields of StepParameters that the loss of a Model needs."""
+    if model.output in ("logistic", "softmax"):
+        return {"clip": model.clip or float(np.finfo(dtype).eps), "smoothing": model.smoothing}
+    name = "poisson" if model.output == "exp" else model.loss
+    return RealTargets(n_outputs=1, loss_name=name, quantile=model.quantile, delta=model.delta).loss_parameters(dtype)
 
 
 def attach(net, problem, model, X=None, batch_size=None, n_threads=1):
     """Give a Network the Problem's examples, or another array X of the same numbers."""
     X = problem.X.astype(net.dtype) if X is None else X
-    targets = problem.Y if model.output == "logistic" else problem.Y.argmax(axis=1)[:, np.newaxis]
-    net.attach(X, targets, problem.s, None, batch_size or len(X), n_threads)
+    net.attach(X, targets_of(model.output, problem.Y), problem.s, None, batch_size or len(X), n_threads)
 
 
 def train(

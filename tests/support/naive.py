@@ -1,7 +1,7 @@
 """The network in plain NumPy: its formulas, one line each, which the kernels are held to.
 
-Letters: X (n, n_features) examples in rows, Y (n, n_outputs) targets of 0 and 1, s (n,) weights of the examples.
-Weights are a tuple W1 (n_hidden, n_features), b1, W2 (n_outputs, n_hidden), b2. A mean over examples is weighted:
+Letters: X (n, n_features) examples in rows, Y (n, n_outputs) targets, 0 and 1 for labels, s (n,) weights of the
+examples. Weights are a tuple W1 (n_hidden, n_features), b1, W2 (n_outputs, n_hidden), b2. A mean over examples is weighted:
 m is the sum of s.
 """
 
@@ -27,8 +27,10 @@ ACTIVATIONS = {
 class Model(NamedTuple):
     """What a network computes.
 
-    ``clip`` is the distance that the loss keeps probabilities from 0 and 1, ``smoothing`` the share of each target
-    that is spread over all classes, ``dropout`` the probability that a hidden unit is left out.
+    ``loss`` is that of the output "identity"; each of the others has one of its own. ``quantile`` is the one that the
+    loss of that name learns, ``delta`` the residual up to which Huber's is a square. ``clip`` is the distance that the
+    loss keeps probabilities from 0 and 1, ``smoothing`` the share of each target that is spread over all classes,
+    ``dropout`` the probability that a hidden unit is left out.
     """
 
     activation: str = "relu"
@@ -38,6 +40,9 @@ class Model(NamedTuple):
     clip: float = 0.0
     smoothing: float = 0.0
     dropout: float = 0.0
+    loss: str = "squared_error"
+    quantile: float = 0.5
+    delta: float = 1.0
 
 
 class Rule(NamedTuple):
@@ -60,7 +65,21 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
-OUTPUTS = {"logistic": sigma, "softmax": softmax}
+OUTPUTS = {"logistic": sigma, "softmax": softmax, "identity": lambda z: z, "exp": np.exp}
+
+# losses of a residual r = a2 - y, and their derivatives
+RESIDUAL_LOSSES = {
+    "squared_error": (lambda r, model: r**2 / 2, lambda r, model: r),
+    "absolute_error": (lambda r, model: np.abs(r), lambda r, model: np.sign(r)),
+    "quantile": (
+        lambda r, model: np.maximum((1 - model.quantile) * r, -model.quantile * r),
+        lambda r, model: np.where(r > 0, 1 - model.quantile, np.where(r < 0, -model.quantile, 0.0)),
+    ),
+    "huber": (
+        lambda r, model: np.where(np.abs(r) <= model.delta, r**2 / 2, model.delta * (np.abs(r) - model.delta / 2)),
+        lambda r, model: np.where(np.abs(r) <= model.delta, r, model.delta * np.sign(r)),
+    ),
+}
 
 
 def forward(model, weights, X, kept=1.0):
@@ -78,25 +97,36 @@ def smoothed(model, Y):
     return Y * (1 - model.smoothing) + model.smoothing / n_classes
 
 
-def losses(model, a2, Y):
-    """Return the cross-entropy of each example."""
+def losses(model, a2, Y, of_outputs=np.mean):
+    """Return the loss of each example: the cross-entropy, half the Poisson deviance, or the mean over residuals."""
+    if model.output == "exp":
+        return (xlogy(Y, Y / a2) - Y + a2).sum(axis=1)
+    if model.output == "identity":
+        return of_outputs(RESIDUAL_LOSSES[model.loss][0](a2 - Y, model), axis=1)
     p, T = np.clip(a2, model.clip, 1 - model.clip), smoothed(model, Y)
     others = xlogy(1 - T, 1 - p) if model.output == "logistic" else 0.0
     return -(xlogy(T, p) + others).sum(axis=1)
 
 
-def loss(model, weights, X, Y, s, kept=1.0):
-    """Return the cross-entropy, averaged, and the penalty alpha / (2 m) times the squares of W1 and W2."""
+def loss(model, weights, X, Y, s, kept=1.0, of_outputs=np.mean):
+    """Return the loss, averaged, and the penalty alpha / (2 m) times the squares of W1 and W2."""
     squares = sum((W**2).sum() for W in (weights[0], weights[2]))
-    return (losses(model, forward(model, weights, X, kept)[2], Y) @ s + model.alpha / 2 * squares) / s.sum()
+    return (losses(model, forward(model, weights, X, kept)[2], Y, of_outputs) @ s + model.alpha / 2 * squares) / s.sum()
+
+
+def delta(model, a2, Y):
+    """Return dz2 of each example: with several outputs, that of the sum over residuals."""
+    if model.output == "identity":
+        return RESIDUAL_LOSSES[model.loss][1](a2 - Y, model)
+    return a2 - (Y if model.output == "exp" else smoothed(model, Y))
 
 
 def gradients(model, weights, X, Y, s, kept=1.0):
-    """Return dW1, db1, dW2 and db2."""
+    """Return dW1, db1, dW2 and db2, of the loss ``of_outputs=np.sum``."""
     W1, _, W2, _ = weights
     z1, a1, a2 = forward(model, weights, X, kept)
     m = s.sum()
-    dz2 = (a2 - smoothed(model, Y)) * s[:, np.newaxis]
+    dz2 = delta(model, a2, Y) * s[:, np.newaxis]
     dz1 = dz2 @ W2 * ACTIVATIONS[model.activation][1](z1, model.slope) * kept
     return (
         (dz1.T @ X + model.alpha * W1) / m,
