@@ -12,11 +12,12 @@ import sklearn
 
 import shallownet
 import shallownet.datasets
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.estimators.fitted_attributes import FITTED
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
 
-PUBLIC = [ShallowNetClassifier, LossCurveDisplay, HiddenWeightsDisplay]
+ESTIMATORS = [ShallowNetClassifier, ShallowNetRegressor]
+PUBLIC = [*ESTIMATORS, LossCurveDisplay, HiddenWeightsDisplay]
 MODULES = [
     importlib.import_module(module.name)
     for package in (shallownet, shallownet.datasets)
@@ -25,7 +26,7 @@ MODULES = [
 ]
 FINDER = doctest.DocTestFinder(exclude_empty=True)
 FOUND = [
-    *FINDER.find(ShallowNetClassifier, "shallownet.ShallowNetClassifier", module=False),
+    *(test for public in ESTIMATORS for test in FINDER.find(public, f"shallownet.{public.__name__}", module=False)),
     *(test for module in MODULES for test in FINDER.find(module)),
 ]
 EXAMPLES = [test for test in FOUND if test.examples]
@@ -42,8 +43,9 @@ def test_an_example_gives_what_it_says(example):
     assert not said, "".join(said)
 
 
-def test_the_example_of_a_validation_set_in_a_pipeline_is_among_them():
-    assert [test for test in EXAMPLES if test.name == "shallownet.ShallowNetClassifier.fit"]
+@pytest.mark.parametrize("public", ESTIMATORS, ids=lambda public: public.__name__)
+def test_the_example_of_a_validation_set_in_a_pipeline_is_among_them(public):
+    assert [test for test in EXAMPLES if test.name == f"shallownet.{public.__name__}.fit"]
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
@@ -55,7 +57,7 @@ def test_every_public_class_has_an_example(public):
 def entries(docstring, section):
     """Return the names that a numpydoc section describes, and the text of each."""
     text = inspect.cleandoc(docstring).replace("\\\n", "")
-    sections = re.split(r"^(\w+)\n-+\n", text, flags=re.MULTILINE)
+    sections = re.split(r"^(\w[\w ]*)\n-+\n", text, flags=re.MULTILINE)
     body = sections[sections.index(section) + 1]
     _, *found = re.split(r"^(\w[^\n]*) : [^\n]*\n", body, flags=re.MULTILINE)
     return {name: text for names, text in zip(found[::2], found[1::2], strict=True) for name in names.split(", ")}
@@ -69,13 +71,28 @@ def test_every_parameter_is_described_in_order(public):
 
 
 def test_every_fitted_attribute_is_described():
-    described = set(entries(ShallowNetClassifier.__doc__, "Attributes"))
     public = {name for name in FITTED if not name.startswith("_")} | {"n_features_in_", "feature_names_in_"}
-    assert described == public
+    assert set(entries(ShallowNetClassifier.__doc__, "Attributes")) == public
+    assert set(entries(ShallowNetRegressor.__doc__, "Attributes")) == public - {"classes_"}
 
 
-def test_references_are_listed_in_the_order_in_which_they_are_cited():
-    text = ShallowNetClassifier.__doc__
+def test_what_both_estimators_have_is_described_alike():
+    differing = set()
+    for section in ("Parameters", "Attributes"):
+        one, other = (
+            {
+                name: re.sub(r"\[\d+\]_", "", text.replace("MLPRegressor", "MLPClassifier"))
+                for name, text in entries(public.__doc__, section).items()
+            }
+            for public in ESTIMATORS
+        )
+        differing |= {name for name in one.keys() & other.keys() if one[name].strip() != other[name].strip()}
+    assert differing == {"early_stopping", "scoring", "n_outputs_", "out_activation_"}
+
+
+@pytest.mark.parametrize("public", ESTIMATORS, ids=lambda public: public.__name__)
+def test_references_are_listed_in_the_order_in_which_they_are_cited(public):
+    text = public.__doc__
     described, listed = text.split("References\n")
     numbers = re.findall(r"\.\. \[(\d+)\]", listed)
     assert numbers == [str(i + 1) for i in range(len(numbers))]

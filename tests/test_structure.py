@@ -139,5 +139,5 @@ def test_import_compiles_nothing_and_starts_nothing(tmp_path):
 
 
 def test_public_names():
-    assert sorted(shallownet.__all__) == ["ShallowNetClassifier", "__version__", "warmup"]
+    assert sorted(shallownet.__all__) == ["ShallowNetClassifier", "ShallowNetRegressor", "__version__", "warmup"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", shallownet.__version__)

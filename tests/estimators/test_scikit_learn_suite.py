@@ -1,13 +1,13 @@
-"""scikit-learn's own tests of MLPClassifier, run from the installed package on ShallowNetClassifier."""
+"""scikit-learn's own tests of its networks, run from the installed package on those of this one."""
 
 import importlib.util
 
 import pytest
 import sklearn.neural_network
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 
-PRIVATE = "reaches into private attributes of MLPClassifier's implementation"
+PRIVATE = "reaches into private attributes of scikit-learn's implementation"
 TWO_LAYERS = "needs two hidden layers"
 EXCLUDED = {
     "test_fit": PRIVATE,
@@ -18,20 +18,21 @@ EXCLUDED = {
     "test_n_iter_no_change_inf": PRIVATE,
     "test_mlp_classifier_dtypes_casting": TWO_LAYERS,
     "test_mlp_param_dtypes": TWO_LAYERS,
-    "test_mlp_vs_poisson_glm_equivalent": "tests the regressor, with a fixture of scikit-learn's conftest",
+    "test_mlp_regressor_dtypes_casting": TWO_LAYERS,
 }
 
 
 def _theirs():
-    """Return their test module with our class under the name of MLPClassifier."""
+    """Return their test module with our classes under the names of theirs."""
     spec = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
     module = importlib.util.module_from_spec(spec)
-    original = sklearn.neural_network.MLPClassifier
-    sklearn.neural_network.MLPClassifier = ShallowNetClassifier
+    networks = sklearn.neural_network
+    originals = networks.MLPClassifier, networks.MLPRegressor
+    networks.MLPClassifier, networks.MLPRegressor = ShallowNetClassifier, ShallowNetRegressor
     try:
         spec.loader.exec_module(module)
     finally:
-        sklearn.neural_network.MLPClassifier = original
+        networks.MLPClassifier, networks.MLPRegressor = originals
     return module
 
 
@@ -42,8 +43,15 @@ pytestmark = pytest.mark.filterwarnings("default")
 globals().update({name: test for name, test in TESTS.items() if name not in EXCLUDED})
 
 
-def test_their_module_uses_our_class():
+@pytest.fixture
+def global_random_seed():
+    """Stand in for the fixture of scikit-learn's conftest."""
+    return 42
+
+
+def test_their_module_uses_our_classes():
     assert THEIRS.MLPClassifier is ShallowNetClassifier
+    assert THEIRS.MLPRegressor is ShallowNetRegressor
 
 
 def test_every_exclusion_still_names_a_test():

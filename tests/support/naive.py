@@ -1,8 +1,8 @@
 """The network in plain NumPy: its formulas, one line each, which the kernels are held to.
 
 Letters: X (n, n_features) examples in rows, Y (n, n_outputs) targets, 0 and 1 for labels, s (n,) weights of the
-examples. Weights are a tuple W1 (n_hidden, n_features), b1, W2 (n_outputs, n_hidden), b2. A mean over examples is weighted:
-m is the sum of s.
+examples. Weights are a tuple W1 (n_hidden, n_features), b1, W2 (n_outputs, n_hidden), b2. A mean over examples is
+weighted: m is the sum of s.
 """
 
 from typing import NamedTuple
