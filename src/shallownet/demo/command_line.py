@@ -15,17 +15,24 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m shallownet",
         description="Train a network with one hidden layer on real data, in a scikit-learn pipeline; print its"
-        " accuracy on held-out rows and the time of the fit beside MLPClassifier's, and draw pictures.",
+        " accuracy, or R2 for a target of real numbers, on held-out rows and the time of the fit beside that of"
+        " scikit-learn's network, and draw pictures.",
     )
     add = parser.add_argument
     add(
         "--data",
         default="digits",
         metavar="NAME|FILE.csv",
-        help="digits (default), breast_cancer, iris, wine (of scikit-learn), planar, circles, moons, blobs,"
+        help="digits (default), breast_cancer, iris, wine, diabetes (of scikit-learn), planar, circles, moons, blobs,"
         " quantiles (two features), or a CSV file with a header",
     )
-    add("--target", metavar="COLUMN", help="the column of the CSV file with the classes")
+    add("--target", metavar="COLUMN", help="the column of the CSV file with the classes or numbers to predict")
+    add(
+        "--regression",
+        action="store_true",
+        help="take whole numbers in that column as numbers to predict (default: as classes, unless there are fractions"
+        " among them)",
+    )
     add(
         "--separator",
         type=_separator,
@@ -81,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         type=_seed,
         default=0,
         metavar="NUMBER",
-        help="seed of the split and of both classifiers (default: %(default)s)",
+        help="seed of the split and of both networks (default: %(default)s)",
     )
     add(
         "--test-size",
@@ -97,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
         help="where the pictures go (default: %(default)s)",
     )
     add("--no-pictures", dest="pictures", action="store_const", const=None, help="draw no pictures")
-    add("--no-compare", dest="compare", action="store_false", help="leave MLPClassifier out")
+    add("--no-compare", dest="compare", action="store_false", help="leave scikit-learn's network out")
     return parser
 
 

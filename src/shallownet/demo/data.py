@@ -19,7 +19,7 @@ MOST_CATEGORIES = 100
 
 
 class Data(NamedTuple):
-    """A classification problem and the preprocessing of its features."""
+    """A problem of classification or regression, and the preprocessing of its features."""
 
     name: str
     X: Any  # array or DataFrame
@@ -28,6 +28,7 @@ class Data(NamedTuple):
     image_shape: tuple[int, int] | None = None  # height and width, if the features are the pixels of an image
     about: tuple[str, ...] = ()  # lines that say how a file's rows and columns are used
     notes: tuple[str, ...] = ()  # lines about likely mistakes in a file
+    regression: bool = False  # whether y is numbers to predict, not classes
 
     @property
     def in_a_plane(self) -> bool:
@@ -40,18 +41,25 @@ SETS: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
     "breast_cancer": lambda: sklearn.datasets.load_breast_cancer(return_X_y=True),
     "iris": lambda: sklearn.datasets.load_iris(return_X_y=True),
     "wine": lambda: sklearn.datasets.load_wine(return_X_y=True),
+    "diabetes": lambda: sklearn.datasets.load_diabetes(return_X_y=True),
     **DATASETS,
 }
+REGRESSION = {"diabetes"}
 IMAGE_SHAPES = {"digits": (8, 8)}
 
 
-def load(source: str, target: str | None, dialect: Dialect | None = None) -> Data:
-    """Return the data set of that name, or the file at that path with the classes in its column ``target``."""
+def load(source: str, target: str | None, dialect: Dialect | None = None, regression: bool = False) -> Data:
+    """Return the data set of that name, or the file at that path whose column ``target`` is to be predicted.
+
+    Its numbers are classes if they are whole and ``regression`` does not say otherwise.
+    """
     if source in SETS:
         if target is not None:
             raise DataError(f"--target belongs to a file, but {source} is a data set that comes along")
+        if regression and source not in REGRESSION:
+            raise DataError(f"--regression belongs to a file, but {source} is a data set that comes along")
         X, y = SETS[source]()
-        return Data(source, X, y, StandardScaler(), IMAGE_SHAPES.get(source))
+        return Data(source, X, y, StandardScaler(), IMAGE_SHAPES.get(source), regression=source in REGRESSION)
     if not Path(source).exists():
         raise DataError(f"no file {source!r}, and no data set of that name: there are {', '.join(SETS)}")
     table = read(source, dialect or Dialect())
@@ -65,25 +73,31 @@ def load(source: str, target: str | None, dialect: Dialect | None = None) -> Dat
     n_rows, frame = len(table.frame), table.frame.dropna(subset=[target])
     if len(frame) < n_rows:
         about.append(f"rows left out, as their {target!r} is empty: {n_rows - len(frame):,} of {n_rows:,}")
-    y = _classes(frame[target], source)
+    y, regression = _targets(frame[target], source, regression)
     X, preprocessing, columns_line = _features(table._replace(frame=frame.drop(columns=target)), source)
     about.append(columns_line)
-    return Data(Path(source).stem, X, y, preprocessing, about=tuple(about), notes=tuple(table.notes))
+    return Data(
+        Path(source).stem, X, y, preprocessing, about=tuple(about), notes=tuple(table.notes), regression=regression
+    )
 
 
-def _classes(column: Any, path: str) -> np.ndarray:
-    """Return the target column as an array of class labels."""
+def _targets(column: Any, path: str, regression: bool) -> tuple[np.ndarray, bool]:
+    """Return the target column as an array, and whether it has numbers to predict rather than class labels."""
     name = column.name
     if column.empty:
         raise DataError(f"{path}: the target column {name!r} has empty cells only")
     if not is_number(column.dtype) and column.dtype != bool:
         column = column.map(str).astype(object)
     y = column.to_numpy()
-    if y.dtype.kind == "f" and not np.all(np.isfinite(y) & (np.trunc(y) == y)):
-        raise DataError(f"{path}: the target column {name!r} has continuous numbers, not classes")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise DataError(f"{path}: the target column {name!r} has an infinite number")
+    if regression and y.dtype.kind not in "fiub":
+        raise DataError(f"{path}: the target column {name!r} has text, not numbers, so it cannot be for --regression")
+    regression = regression or (y.dtype.kind == "f" and bool((np.trunc(y) != y).any()))
     if column.nunique() == 1:
-        raise DataError(f"{path}: the target column {name!r} has one class only, {y[0]!r}")
-    return y
+        only = "one number" if regression else "one class"
+        raise DataError(f"{path}: the target column {name!r} has {only} only, {y.tolist()[0]!r}")
+    return (y.astype(float) if regression else y), regression
 
 
 def _features(table: Table, path: str) -> tuple[Any, Any, str]:

@@ -1,4 +1,4 @@
-"""The job: train on real data in a pipeline, compare with MLPClassifier, report, and draw pictures.
+"""The job: train on real data in a pipeline, compare with scikit-learn's network, report, and draw pictures.
 
 ``run`` is the story; the other functions are its steps, in order.
 """
@@ -17,17 +17,19 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ..estimators.classifier import ShallowNetClassifier
+from ..estimators.regressor import ShallowNetRegressor
 from ..kernels.activations import MLP_NAMES
 from .csv_files import DataError, Dialect
 from .data import Data, load
-from .pictures import save_boundary, save_hidden_weights, save_loss_curves
+from .pictures import save_boundary, save_hidden_weights, save_loss_curves, save_predictions
 from .progress import epoch_bar
 
-INTERRUPTED = "Training interrupted"  # the beginning of both classifiers' warning after Ctrl-C
+INTERRUPTED = "Training interrupted"  # the beginning of both networks' warning after Ctrl-C
 
 
 class JobError(Exception):
@@ -42,7 +44,7 @@ class Fit:
     pipeline: Pipeline
     warm_up_seconds: float
     seconds: float
-    accuracy: float
+    score: float  # accuracy or R2
     converged: bool
     interrupted: bool
 
@@ -60,41 +62,61 @@ def run(options: Namespace) -> None:
     DataError, JobError
         With a message of one line.
     """
-    data = load(options.data, options.target, Dialect(options.separator, options.decimal, options.encoding))
+    data = load(
+        options.data, options.target, Dialect(options.separator, options.decimal, options.encoding), options.regression
+    )
     for note in data.notes:
         print(f"note: {data.name}: {note}", file=sys.stderr)
     parts = split(data, options.test_size, options.seed)
-    X_train, X_test, y_train, y_test = parts
+    n_train, n_test = len(parts[2]), len(parts[3])
     folder = made_folder(options.pictures) if options.pictures else None
     print(
-        f"{data.name}: {len(data.y):,} rows ({len(y_train):,} to learn from, {len(y_test):,} held out),"
-        f" features: {data.X.shape[1]:,}, classes: {len(np.unique(data.y)):,}"
+        f"{data.name}: {len(data.y):,} rows ({n_train:,} to learn from, {n_test:,} held out),"
+        f" features: {data.X.shape[1]:,}, {about_targets(data)}"
     )
     for line in data.about:
         print(line)
-    fits = [fitted("ShallowNetClassifier", classifier(options), data, parts)]
+    ours, theirs = networks(options, data, n_train)
+    kind = "Regressor" if data.regression else "Classifier"
+    scaler = StandardScaler() if data.regression else None
+    if scaler is not None:
+        parts[2:] = [scaled(scaler, y) for y in parts[2:]]
+    fits = [fitted(f"ShallowNet{kind}", ours, data, parts)]
     print(
         f"warm-up: {fits[0].warm_up_seconds:.2f} s to compile the network, or to load what an earlier run"
         " compiled; not part of the fit"
     )
     if options.compare:
         if fits[0].interrupted:
-            print("the fit was interrupted, so there is no comparison with MLPClassifier")
+            print(f"the fit was interrupted, so there is no comparison with MLP{kind}")
         elif MLP_NAMES[options.activation] is None:
-            print(f"MLPClassifier has no {options.activation}, so there is no comparison")
+            print(f"MLP{kind} has no {options.activation}, so there is no comparison")
         else:
-            fits.append(fitted("MLPClassifier", peer(options, len(y_train)), data, parts))
-    report(fits)
+            fits.append(fitted(f"MLP{kind}", theirs, data, parts))
+    report(fits, "R2" if data.regression else "accuracy")
     if folder:
-        for path in pictures(folder, data, fits, parts):
+        for path in pictures(folder, data, fits, parts, scaler):
             print(f"wrote {path}")
+
+
+def about_targets(data: Data) -> str:
+    """Return how many classes there are, or the range of the numbers to predict."""
+    if data.regression:
+        return f"target: numbers from {data.y.min():g} to {data.y.max():g}"
+    return f"classes: {len(np.unique(data.y)):,}"
+
+
+def scaled(scaler: Any, y: np.ndarray) -> np.ndarray:
+    """Return numbers to predict, scaled by a scaler, which is fitted to them if it is not yet fitted."""
+    column = y[:, np.newaxis]
+    return (scaler.transform(column) if hasattr(scaler, "mean_") else scaler.fit_transform(column))[:, 0]
 
 
 def split(data: Data, test_size: float, seed: int) -> list:
     """Return X_train, X_test, y_train, y_test, stratified if each class has enough rows."""
     _, counts = np.unique(data.y, return_counts=True)
     n_test = int(np.ceil(test_size * len(data.y)))
-    enough = counts.min() >= 2 and min(n_test, len(data.y) - n_test) >= len(counts)
+    enough = not data.regression and counts.min() >= 2 and min(n_test, len(data.y) - n_test) >= len(counts)
     try:
         parts = train_test_split(
             data.X, data.y, test_size=test_size, random_state=seed, stratify=data.y if enough else None
@@ -102,15 +124,19 @@ def split(data: Data, test_size: float, seed: int) -> list:
     except ValueError as error:
         raise DataError(f"{data.name} has {len(data.y)} rows, too few for --test-size {test_size}") from error
     if len(np.unique(parts[2])) < 2:
-        raise DataError(f"{data.name} has too few rows: without those held out, one class is left to learn from")
+        left = "one number" if data.regression else "one class"
+        raise DataError(f"{data.name} has too few rows: without those held out, {left} is left to learn from")
+    if data.regression and len(np.unique(parts[3])) < 2:
+        raise DataError(f"{data.name} has too few rows: R2 needs two numbers that are held out")
     return parts
 
 
-def classifier(options: Namespace) -> ShallowNetClassifier:
-    """Return the classifier that the options describe."""
-    return ShallowNetClassifier(
-        options.hidden,
-        options.activation,
+def networks(options: Namespace, data: Data, n_samples: int) -> tuple[Any, Any]:
+    """Return the network that the options describe, and scikit-learn's with the same parameters, by its names."""
+    kind, peer = (ShallowNetRegressor, MLPRegressor) if data.regression else (ShallowNetClassifier, MLPClassifier)
+    ours = kind(
+        hidden_layer_sizes=options.hidden,
+        activation=options.activation,
         solver=options.solver,
         alpha=options.alpha,
         batch_size=options.batch_size,
@@ -118,25 +144,21 @@ def classifier(options: Namespace) -> ShallowNetClassifier:
         max_iter=options.max_iter,
         random_state=options.seed,
     )
-
-
-def peer(options: Namespace, n_samples: int) -> MLPClassifier:
-    """Return MLPClassifier with the same parameters, by its names."""
-    parameters = classifier(options).get_params()
-    shared = {name: parameters[name] for name in MLPClassifier().get_params() if name in parameters}
-    shared["activation"] = MLP_NAMES[options.activation]
+    parameters = ours.get_params()
+    shared = {name: parameters[name] for name in peer().get_params() if name in parameters}
+    shared["activation"] = MLP_NAMES[options.activation] or "relu"  # it is not fitted if it does not have it
     if options.batch_size == "full":
         shared["batch_size"] = n_samples
-    return MLPClassifier(**shared)
+    return ours, peer(**shared)
 
 
 def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
     """Fit a pipeline that ends in the estimator, after a warm-up, and measure it."""
     X_train, X_test, y_train, y_test = parts
-    pipeline = Pipeline([("preprocessing", data.preprocessing), ("classifier", estimator)])
+    pipeline = Pipeline([("preprocessing", data.preprocessing), ("network", estimator)])
     # With this tolerance no epoch counts as an improvement, so the warm-up ends after a few; otherwise it is the same
     # fit and compiles the same code.
-    warm_up = clone(pipeline).set_params(classifier__tol=1e300, classifier__n_iter_no_change=1)
+    warm_up = clone(pipeline).set_params(network__tol=1e300, network__n_iter_no_change=1)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -154,7 +176,7 @@ def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
                 start = perf_counter()
                 estimator.fit(X_prepared, y_train)
                 seconds = perf_counter() - start
-            accuracy = pipeline.score(X_test, y_test)
+            score = pipeline.score(X_test, y_test)
     except ValueError as error:
         first_line = str(error).partition("\n")[0]
         raise JobError(f"{name} cannot be fitted: {first_line}") from error
@@ -166,7 +188,7 @@ def fitted(name: str, estimator: Any, data: Data, parts: list) -> Fit:
         pipeline,
         warm_up_seconds,
         seconds,
-        accuracy,
+        score,
         converged=not any(warning.category is ConvergenceWarning for warning in caught),
         interrupted=interrupted(caught),
     )
@@ -177,13 +199,13 @@ def interrupted(caught: list[warnings.WarningMessage]) -> bool:
     return any(str(warning.message).startswith(INTERRUPTED) for warning in caught)
 
 
-def report(fits: list[Fit]) -> None:
+def report(fits: list[Fit], score_name: str) -> None:
     """Print the measurements side by side."""
     print()
-    print(f"{'':22}{'accuracy':>9}{'epochs':>8}{'last loss':>12}{'fit':>12}")
+    print(f"{'':22}{score_name:>9}{'epochs':>8}{'last loss':>12}{'fit':>12}")
     for fit in fits:
         loss = fit.losses[-1] if fit.losses else np.nan
-        print(f"{fit.name:22}{fit.accuracy:9.4f}{len(fit.losses):8}{loss:12.6f}{fit.seconds:10.3f} s")
+        print(f"{fit.name:22}{fit.score:9.4f}{len(fit.losses):8}{loss:12.6f}{fit.seconds:10.3f} s")
     print()
     if len(fits) == 2:
         ours, theirs = fits
@@ -193,6 +215,11 @@ def report(fits: list[Fit]) -> None:
         print(f"largest relative difference of their losses over {n} epochs: {difference:.0e}")
     if not all(fit.converged for fit in fits):
         print("the loss was still falling at the last epoch: a larger --max-iter lets it go on")
+
+
+def unscaled(scaler: Any, y: np.ndarray) -> np.ndarray:
+    """Return numbers as they were before they were scaled."""
+    return scaler.inverse_transform(y[:, np.newaxis])[:, 0]
 
 
 def made_folder(path: str) -> Path:
@@ -205,8 +232,8 @@ def made_folder(path: str) -> Path:
     return folder
 
 
-def pictures(folder: Path, data: Data, fits: list[Fit], parts: list) -> list[Path]:
-    """Draw the pictures that suit the data and return their paths."""
+def pictures(folder: Path, data: Data, fits: list[Fit], parts: list, scaler: Any) -> list[Path]:
+    """Draw the pictures that suit the data and return their paths; ``scaler`` is that of the numbers to predict."""
     X_train, X_test, y_train, y_test = parts
     written = []
     try:
@@ -216,7 +243,11 @@ def pictures(folder: Path, data: Data, fits: list[Fit], parts: list) -> list[Pat
         if data.image_shape:
             written.append(folder / f"{data.name}-hidden.png")
             save_hidden_weights(written[-1], data.name, fits[0].pipeline, data.image_shape)
-        if data.in_a_plane:
+        if scaler is not None:
+            written.append(folder / f"{data.name}-predictions.png")
+            predicted = fits[0].pipeline.predict(X_test)
+            save_predictions(written[-1], data.name, *(unscaled(scaler, y) for y in (y_test, predicted)))
+        elif data.in_a_plane:
             written.append(folder / f"{data.name}-boundary.png")
             save_boundary(written[-1], data.name, fits[0].pipeline, X_train, y_train, X_test, y_test)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The pictures of the job: loss curves, hidden weights, and the decision boundary in a plane of two features.
+"""The pictures of the job: loss curves, hidden weights, the decision boundary in a plane, predicted and true numbers.
 
 Figures are made without pyplot, so no window system is needed.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.inspection import DecisionBoundaryDisplay
+from sklearn.metrics import PredictionErrorDisplay
 
 from ..plotting import HiddenWeightsDisplay, LossCurveDisplay
 
@@ -20,7 +21,7 @@ LINES = [{"linewidth": 4, "color": "tab:orange"}, {"linewidth": 1.2, "color": "b
 
 
 def save_loss_curves(path: Path, name: str, fits: dict[str, tuple[Any, float]]) -> None:
-    """Write a picture of the loss of each epoch, given as {classifier: (fitted pipeline, seconds of the fit)}."""
+    """Write a picture of the loss of each epoch, given as {name: (fitted pipeline, seconds of the fit)}."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for (label, (pipeline, seconds)), line in zip(fits.items(), LINES, strict=False):
@@ -55,6 +56,17 @@ def save_boundary(path: Path, name: str, model: Any, X_train: Any, y_train: Any,
         # beside the points, as matplotlib would take seconds to find the best place among them
         figure.legend(title="class", loc="outside right upper")
     axes.set_title(f"{name}: points with a black edge were held out")
+    figure.savefig(path, dpi=120)
+
+
+def save_predictions(path: Path, name: str, y_true: np.ndarray, y_predicted: np.ndarray) -> None:
+    """Write a picture of predicted numbers against the true ones of rows that were held out."""
+    figure = Figure(figsize=(5.6, 5.6), layout="constrained")
+    axes = figure.subplots()
+    PredictionErrorDisplay.from_predictions(
+        y_true, y_predicted, kind="actual_vs_predicted", ax=axes, scatter_kwargs={"s": 14, "alpha": 0.6}
+    )
+    axes.set_title(f"{name}: rows that were held out")
     figure.savefig(path, dpi=120)
 
 

@@ -1,6 +1,6 @@
 """A progress bar for the epochs of a fit, in a terminal.
 
-Both classifiers, if verbose, print the same line for each epoch. During the fit the bar replaces standard output, reads
+Both networks, if verbose, print the same line for each epoch. During the fit the bar replaces standard output, reads
 those lines and draws itself on standard error.
 """
 
