@@ -308,3 +308,21 @@ def test_a_cell_that_does_not_fit_is_left_out():
     assert not affordable("dense", "float64", 100_000, 1_000_000, 1)
     assert affordable("CSR", "float64", 100_000, 1_000_000, 1)
     assert not affordable("dense", "float32", 100_000, 10_000, 1_000)
+
+
+def test_regression_is_compared_with_its_peer(monkeypatch):
+    from measuring import timing
+    from parts import regression
+
+    monkeypatch.setattr(timing.Patience, "left", 0.0)
+    monkeypatch.setattr(regression, "SHAPES", [(442, 10, 5, 1), (90, 4, 5, 3)])
+    monkeypatch.setattr(regression, "DTYPES", ["float64"])
+    monkeypatch.setattr(regression, "SECONDS", 1e-3)
+    monkeypatch.setattr(timing, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(regression, "at_work", lambda *arguments: None)
+    options = type("Options", (), {"rounds": 1, "threads": 1, "quick": False, "shorter": 1})
+    entries = regression.measure(options, lambda words: None)
+    assert len(entries) == 4
+    for ours, theirs in (entry["losses"].values() for entry in entries.values()):
+        assert math.isclose(ours, theirs, rel_tol=1e-12)
+    assert "x MLPRegressor" in regression.section(entries)

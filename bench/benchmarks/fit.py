@@ -7,6 +7,7 @@ from time import process_time
 import numpy as np
 
 from measuring.shapes import SHAPES, make_problem
+from shallownet import ShallowNetRegressor
 from shallownet.kernels.activations import ACTIVATIONS
 
 from .problems import clusters, fitted
@@ -41,6 +42,24 @@ class OneThread(Shapes):
     def time_fit(self, name, dtype):
         shape = self.problem.shape
         fitted(self.problem.X, self.problem.y, shape.n_hidden, self.epochs, batch_size=shape.batch_size, n_jobs=1)
+
+
+class Regression:
+    """Ten epochs of the regressor; the shapes are those of the comparison with MLPRegressor."""
+
+    params = [[(20_640, 8, 100, 1), (50_000, 28, 32, 1), (20_000, 784, 100, 10)], ["squared_error", "poisson"], DTYPES]
+    param_names = ["shape", "loss", "dtype"]
+
+    def setup(self, shape, loss, dtype):
+        rng = np.random.default_rng(0)
+        n_samples, n_features, self.n_hidden, n_outputs = shape
+        self.X = rng.standard_normal((n_samples, n_features), dtype=np.float32).astype(dtype)
+        self.y = rng.poisson(1 + self.X[:, :1] ** 2, (n_samples, n_outputs)).astype(dtype)
+        self.y = self.y[:, 0] if n_outputs == 1 else self.y
+        self.time_ten_epochs(shape, loss, dtype)
+
+    def time_ten_epochs(self, shape, loss, dtype):
+        fitted(self.X, self.y, self.n_hidden, 10, kind=ShallowNetRegressor, loss=loss)
 
 
 class _Epochs:

@@ -21,10 +21,10 @@ def clusters(n_samples, n_features, dtype):
     return X.astype(dtype), y
 
 
-def fitted(X, y, n_hidden, epochs, **parameters):
+def fitted(X, y, n_hidden, epochs, kind=ShallowNetClassifier, **parameters):
     """Fit for exactly so many epochs."""
     usual = {"max_iter": epochs, "tol": 0, "n_iter_no_change": np.inf, "random_state": 0}
-    model = ShallowNetClassifier(n_hidden, **usual | parameters)
+    model = kind(hidden_layer_sizes=n_hidden, **usual | parameters)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(X, y)

@@ -6,16 +6,30 @@ import numpy as np
 
 from reporting.figures import OURS
 
+STEADY = {"random_state": 0, "tol": 0, "n_iter_no_change": np.inf}
+
 
 def classifiers(hidden, threads, **parameters):
     from sklearn.neural_network import MLPClassifier
 
     from shallownet import ShallowNetClassifier
 
-    parameters = {"random_state": 0, "tol": 0, "n_iter_no_change": np.inf} | parameters
+    parameters = STEADY | parameters
     return {
         OURS: ShallowNetClassifier(hidden, n_jobs=threads, **parameters),
         "MLPClassifier": MLPClassifier((hidden,), **parameters),
+    }
+
+
+def regressors(hidden, threads, **parameters):
+    from sklearn.neural_network import MLPRegressor
+
+    from shallownet import ShallowNetRegressor
+
+    parameters = STEADY | {"hidden_layer_sizes": (hidden,)} | parameters
+    return {
+        OURS: ShallowNetRegressor(n_jobs=threads, **parameters),
+        "MLPRegressor": MLPRegressor(**parameters),
     }
 
 

@@ -7,13 +7,26 @@ from pathlib import Path
 
 from measuring.load import QUIET
 from measuring.shapes import Shape
-from parts import busy, first_fit, growth, planar, predict, predict_shapes, roofline, search, training, variants
+from parts import (
+    busy,
+    first_fit,
+    growth,
+    planar,
+    predict,
+    predict_shapes,
+    regression,
+    roofline,
+    search,
+    training,
+    variants,
+)
 from reporting import pictures, store
 from reporting.figures import OURS, figures, marked
 from reporting.tables import figure, spread, table
 
 PARTS = {
     "training": training,
+    "regression": regression,
     "planar": planar,
     "start": first_fit,
     "predict": predict,
