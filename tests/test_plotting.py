@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import PredictionErrorDisplay
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.datasets import planar_flower
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
 
@@ -282,3 +283,15 @@ def test_decision_boundary_display(classes, response_method):
         expected = expected[:, 1] if len(classes) == 2 else expected
     assert_allclose(display.response.reshape(expected.shape), expected)
     assert len(np.unique(model.predict(grid))) == len(classes)
+
+
+def test_a_regressor_is_drawn():
+    X, y = load_diabetes(return_X_y=True)
+    model = ShallowNetRegressor("poisson", 5, max_iter=8, early_stopping=True, random_state=0).fit(X, y)
+    display = drawn(LossCurveDisplay.from_estimator(model))
+    assert_array_equal(display.train_line_.get_data()[1], model.loss_curve_)
+    assert_array_equal(display.score_line_.get_data()[1], model.validation_scores_)
+    assert len(drawn(HiddenWeightsDisplay.from_estimator(model)).bars_) == 5
+    display = PredictionErrorDisplay.from_estimator(model, X, y, kind="actual_vs_predicted", subsample=None)
+    points = display.scatter_.get_offsets()
+    assert_array_equal(points, np.column_stack([model.predict(X), y]))

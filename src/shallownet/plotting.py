@@ -1,6 +1,8 @@
 """Pictures of a fitted network, as scikit-learn's Display objects.
 
-They are drawn with matplotlib, which the extra ``plotting`` installs; importing this module does not need it.
+scikit-learn has two more for these networks: DecisionBoundaryDisplay for classes in a plane, and PredictionErrorDisplay
+for predicted numbers beside the true ones. All are drawn with matplotlib, which the extra ``plotting`` installs;
+importing this module does not need it.
 """
 
 import numpy as np
@@ -68,8 +70,8 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted ShallowNetClassifier or another estimator with a ``loss_curve_``, such as MLPClassifier, or a
-            Pipeline that ends in one.
+            A fitted ShallowNetClassifier, ShallowNetRegressor or another estimator with a ``loss_curve_``, such as
+            MLPClassifier, or a Pipeline that ends in one.
         name : str or None, default=None
             Prefix of each label in the legend.
         ax : matplotlib Axes or None, default=None
@@ -93,8 +95,8 @@ class LossCurveDisplay:
         network = _last_step(estimator)
         if not hasattr(network, "loss_curve_"):
             raise ValueError(
-                f"{cls.__name__} needs an estimator with a loss_curve_, as ShallowNetClassifier with the solvers"
-                f" 'adam' and 'sgd' has it; got {network!r}."
+                f"{cls.__name__} needs an estimator with a loss_curve_, as those of shallownet with the solvers"
+                f" 'adam' and 'sgd' have it; got {network!r}."
             )
         display = cls(
             network.loss_curve_,
@@ -241,9 +243,9 @@ class HiddenWeightsDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted ShallowNetClassifier or another estimator with ``coefs_``, such as MLPClassifier, whose first
-            hidden layer is drawn; or a Pipeline that ends in one. The features are those that the network sees, in
-            a Pipeline the output of the step before.
+            A fitted ShallowNetClassifier, ShallowNetRegressor or another estimator with ``coefs_``, such as
+            MLPClassifier, whose first hidden layer is drawn; or a Pipeline that ends in one. The features are those
+            that the network sees, in a Pipeline the output of the step before.
         image_shape : tuple of two ints or None, default=None
             Height and width, if the features are the pixels of an image, row by row; None draws bars.
         ax : matplotlib Axes or None, default=None
@@ -267,7 +269,7 @@ class HiddenWeightsDisplay:
         network = _last_step(estimator)
         if len(getattr(network, "coefs_", [])) < 2:
             raise ValueError(
-                f"{cls.__name__} needs an estimator with the coefs_ of a hidden layer, as ShallowNetClassifier has"
+                f"{cls.__name__} needs an estimator with the coefs_ of a hidden layer, as those of shallownet have"
                 f" them; got {network!r}."
             )
         incoming, outgoing = network.coefs_[:2]

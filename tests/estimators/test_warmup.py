@@ -21,7 +21,7 @@ import json, warnings
 import joblib, numpy as np
 from scipy import sparse
 import shallownet
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.training import inference as _forward, thread_scheduler as _pace
 from shallownet.jit.compiling import KERNELS
 warnings.simplefilter("ignore")
@@ -58,6 +58,11 @@ for parallel in (False, True):
                 if parameters.get("solver") != "lbfgs" and "early_stopping" not in parameters:
                     model.partial_fit(data, target).partial_fit(data, target)
         model.fit(data, target, X_val=data, y_val=target)
+        for number, loss in enumerate(["squared_error", "poisson", "absolute_error", "quantile", "huber"]):
+            numbers = y[:rows] if number % 2 else np.column_stack([y[:rows]] * 3)
+            regressor = ShallowNetRegressor(loss, max_iter=2, random_state=0).fit(data, numbers)
+            regressor.predict(data)
+            regressor.partial_fit(data, numbers, np.ones(rows)).set_params(solver="lbfgs").fit(data, numbers)
 joblib.dump(model, FILE)
 joblib.load(FILE, mmap_mode="r").predict(X)
 

@@ -41,6 +41,7 @@ CASES = st.fixed_dictionaries(
         "dtype": st.sampled_from(["float32", "float64"]),
         "weighted": st.booleans(),
         "sparse": st.sampled_from([False, False, True]),
+        "loss": st.sampled_from([None, None, "squared_error", "poisson", "huber"]),  # None: a classifier
         "parameters": PARAMETERS,
     }
 )

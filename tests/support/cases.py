@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 from scipy import sparse
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.training import inference as _forward
 from shallownet.training.thread_scheduler import ThreadScheduler
 
@@ -26,6 +26,9 @@ def data_of(case):
     n, classes = case["n"], case["classes"]
     X = draw.randn(n, case["features"]).astype(case["dtype"])
     y = np.r_[np.arange(classes), draw.randint(0, classes, n - classes)]
+    if case.get("loss"):
+        y = y[:, np.newaxis] * draw.rand(classes // 2)  # one number or several
+        y = y[:, 0] if y.shape[1] == 1 else y
     options = {"sample_weight": draw.rand(n) + 0.1} if case["weighted"] else {}
     return X, y, options
 
@@ -77,7 +80,7 @@ class Visitor(Watcher):
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         if context.task_name == "epoch":
-            fitted_estimator.predict_proba(np.zeros((1, estimator.n_features_in_)))
+            fitted_estimator.predict(np.zeros((1, estimator.n_features_in_)))
         return False
 
 
@@ -102,7 +105,13 @@ def digest(case, way, folder=None):
     """Fit a case in some way; return a digest of the weights, the losses and the predictions."""
     X, y, options = data_of(case)
     shown = sparse.csr_array(X * (X > 0)) if case["sparse"] else laid_out(X, way.get("layout", "C"), folder)
-    model = ShallowNetClassifier(**case["parameters"], random_state=case["seed"], n_jobs=way.get("n_jobs"))
+    parameters = case["parameters"] | {"random_state": case["seed"], "n_jobs": way.get("n_jobs")}
+    if case.get("loss"):
+        parameters.pop("label_smoothing", None)
+        model = ShallowNetRegressor(case["loss"], **parameters)
+    else:
+        model = ShallowNetClassifier(**parameters)
+    predict = model.predict if case.get("loss") else model.predict_proba
     if way.get("callback"):
         model.set_callbacks(Visitor())
     with warnings.catch_warnings():
@@ -110,10 +119,10 @@ def digest(case, way, folder=None):
         if "cut" in way:
             with cut(way["cut"], way["parallel"]):
                 model.fit(shown, y, **options)
-                outputs = [model.predict_proba(shown), model.hidden_activations(shown)]
+                outputs = [predict(shown), model.hidden_activations(shown)]
         else:
             model.fit(shown, y, **options)
-            outputs = [model.predict_proba(shown), model.hidden_activations(shown)]
+            outputs = [predict(shown), model.hidden_activations(shown)]
     arrays = [*model.coefs_, *model.intercepts_, *outputs, np.array(model.loss_)]
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 

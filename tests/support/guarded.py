@@ -31,7 +31,7 @@ from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python, rtsys
 from scipy import sparse
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.estimators import parameters
 from shallownet.kernels import predict
 from shallownet.kernels.memory import Memory
@@ -226,6 +226,8 @@ def data_of(n, d, k, dtype, form):
         X = sparse.csr_matrix(np.where(np.abs(X) < 0.8, 0, X))
     elif form == "labels":
         y = random.integers(0, 2, (n, k))
+    elif form == "numbers":
+        y = random.exponential(size=(n, k))[:, 0 if k == 1 else slice(None)]
     return X, y
 
 
@@ -245,15 +247,18 @@ CASES = [
     (20, 7, 3, 5, "f8", "sparse", 1, {"solver": "lbfgs", "max_iter": 2}),
     (230, 35, 3, 40, "f4", "plain", 2, {"batch_size": 100, "max_iter": 1}),
     (600, 1200, 2, 12, "f8", "plain", 2, {"batch_size": "full", "max_iter": 1}),  # longer than a workspace
+    (50, 6, 3, 9, "f8", "numbers", 2, {"loss": "poisson", "batch_size": 20}),
+    (49, 12, 1, 17, "f4", "numbers", 1, {"loss": "quantile"}),
 ]
 
 
 def learned(n, d, k, hidden, dtype, form, threads, parameters):
     """Fit a case; return weights, losses and outputs as one vector."""
     X, y = data_of(n, d, k, dtype, form)
-    model = ShallowNetClassifier(hidden, **{"max_iter": 2, "random_state": 1, "n_jobs": threads, **parameters})
-    model.fit(X, y)
-    outputs = model.predict_proba(X), model.hidden_activations(X)
+    kind = ShallowNetRegressor if form == "numbers" else ShallowNetClassifier
+    usual = {"hidden_layer_sizes": hidden, "max_iter": 2, "random_state": 1, "n_jobs": threads}
+    model = kind(**usual | parameters).fit(X, y)
+    outputs = getattr(model, "predict_proba", model.predict)(X), model.hidden_activations(X)
     return np.concatenate([np.ravel(a) for a in (*model.coefs_, *model.intercepts_, *outputs, model.loss_)])
 
 

@@ -14,8 +14,8 @@ from .classifier import ShallowNetClassifier
 def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbose=False):
     """Compile everything that fit and predict use ahead of time, and store it in the cache on disk.
 
-    Afterwards neither this process nor a later one with the same cache compiles anything, whatever the parameters,
-    shapes and number of classes. The code is for the type of processor that compiled it.
+    Afterwards neither this process nor a later one with the same cache compiles anything, for classification or
+    regression, whatever the parameters and shapes. The code is for the type of processor that compiled it.
 
     Parameters
     ----------
