@@ -1,4 +1,4 @@
-"""Every option alone, and pairs of options drawn at random, against the naive estimator."""
+"""Every option alone, and pairs of options drawn at random, against the naive estimators."""
 
 import warnings
 
@@ -7,11 +7,11 @@ import pytest
 from harness import lanes_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from naive_fit import NaiveClassifier
+from naive_fit import NaiveClassifier, NaiveRegressor
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.kernels.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -28,7 +28,11 @@ TARGETS = {
     "two classes": (Z[:, 0] > 0).astype(int),
     "three classes": Z[:, :3].argmax(axis=1),
     "labels": (Z > 0).astype(int),
+    "numbers": np.abs(Z[:, 0]),
+    "several numbers": np.abs(Z[:, :2]),
 }
+NUMBERS = "numbers", "several numbers"
+OF_LABELS, OF_NUMBERS = {"class_weight", "label_smoothing", "strings"}, {"loss", "quantile", "delta"}
 WEIGHTS = np.where(np.arange(N) % 5 == 0, 0.0, RANDOM.uniform(0.2, 3, N))
 SOME_WITHOUT = np.where(np.arange(N) // 20 == 1, 0.0, WEIGHTS)  # a whole batch of 20, if they are not shuffled
 
@@ -80,7 +84,10 @@ OPTIONS = {
     "class_weight": ["balanced", {0: 2.0, 1: 0.5}, {0: 0.0, 1: 1.0}],
     "dropout": [0.1, 0.5, 0.9],
     "label_smoothing": [0.1, 0.7],
-    "scoring": [STOPS | {"scoring": scoring} for scoring in ("loss", "accuracy")],
+    "scoring": [STOPS | {"scoring": scoring} for scoring in ("loss", "accuracy", "neg_mean_absolute_error")],
+    "loss": [{"loss": loss} for loss in ("poisson", "absolute_error", "quantile", "huber")],
+    "quantile": [{"loss": "quantile", "quantile": 0.8}],
+    "delta": [{"loss": "huber", "delta": 0.4}],
     "n_jobs": [1, 2, -1],
     "warm_start": [{"warm_start": True, "calls": 2}],
     # of data and calls
@@ -113,6 +120,10 @@ def given_as(form, array):
 def allowed(kind, options):
     """Return whether options go together, by what the estimator documents."""
     incremental, solver = options["incremental"], options.get("solver")
+    if options.get("scoring") == ("accuracy" if kind in NUMBERS else "neg_mean_absolute_error"):
+        return False
+    if any(options.get(name) for name in (OF_LABELS if kind in NUMBERS else OF_NUMBERS)):
+        return False
     if options.get("class_weight") is not None and (
         kind == "labels" or (incremental and options["class_weight"] == "balanced") or options["strings"]
     ):
@@ -131,19 +142,22 @@ def check(kind, *chosen):
         options = options | option
     if not allowed(kind, options):
         return
+    if kind in NUMBERS and options.get("solver") == "sgd":
+        options["learning_rate_init"] /= 50  # the gradient of a square has no bound
     y = TARGETS[kind]
     if options.get("init") == "given":
-        options["init"] = start({"two classes": 1, "three classes": 3, "labels": 4}[kind])
+        options["init"] = start({"two classes": 1, "three classes": 3, "numbers": 1}.get(kind) or y.shape[1])
     if options.get("class_weight") not in (None, "balanced"):
         options["class_weight"] = {label: 1.0 for label in np.unique(y)} | options["class_weight"]
     names = np.array(["b", "a", "c"]) if options["strings"] and kind != "labels" else np.arange(3)
     data, parameters = {name: options.pop(name) for name in OF_DATA}, options
     s = {None: None, "uneven": WEIGHTS, "some batch without": SOME_WITHOUT}[data["sample_weight"]]
-    labels = y if kind == "labels" else names[y]
+    labels = names[y] if kind.endswith("classes") else y
 
-    ours = ShallowNetClassifier(**parameters)
     dtype = np.dtype(data["dtype"])
-    theirs = NaiveClassifier(lanes_of(dtype), **ours.get_params())
+    kinds = (ShallowNetRegressor, NaiveRegressor) if kind in NUMBERS else (ShallowNetClassifier, NaiveClassifier)
+    ours = kinds[0](**parameters)
+    theirs = kinds[1](lanes_of(dtype), **ours.get_params())
     held_out = {"X_val": X[::3], "y_val": labels[::3], "sample_weight_val": WEIGHTS[1::3]} if data["X_val"] else {}
     in_form = held_out | ({"X_val": given_as(data["form"], X[::3].astype(dtype))} if held_out else {})
     for call in range(data["calls"]):
@@ -152,7 +166,8 @@ def check(kind, *chosen):
         method, more, theirs_more = "fit", in_form, held_out
         if data["incremental"]:
             method = "partial_fit"
-            more = theirs_more = {"classes": np.arange(4) if kind == "labels" else names[: y.max() + 1]}
+            classes = np.arange(4) if kind == "labels" else names[: int(y.max()) + 1]
+            more = theirs_more = {} if kind in NUMBERS else {"classes": classes}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a batch size above the number of samples
             getattr(ours, method)(given_as(data["form"], X[rows].astype(dtype)), *arguments[1:], **more)
@@ -167,7 +182,8 @@ def compare(ours, theirs, dtype, tolerance):
     for found, expected in zip(ours.coefs_ + ours.intercepts_, (W1.T, W2.T, b1, b2), strict=True):
         assert_allclose(found, expected, **tolerance)
         assert found.dtype == dtype
-    assert_allclose(ours.predict_proba(X.astype(dtype)), theirs.probabilities(X), **tolerance)
+    predict = getattr(ours, "predict_proba", ours.predict)
+    assert_allclose(predict(X.astype(dtype)), theirs.predictions(X), **tolerance)
     assert ours.n_iter_ == theirs.n_iter_
     assert_allclose(ours.loss_, theirs.loss_curve_[-1], **tolerance)
     watched = bool(theirs.validation_scores_)
@@ -182,12 +198,13 @@ def compare(ours, theirs, dtype, tolerance):
         assert_allclose(ours.loss_curve_, theirs.loss_curve_, **tolerance)
         assert ours.t_ == theirs.t_
         assert watched or ours.best_iter_ is None
-    assert_array_equal(ours.classes_, theirs.classes)
+    assert_array_equal(getattr(ours, "classes_", None), theirs.classes)
 
 
 def test_every_parameter_is_an_option():
     tested = {name for _, value in VALUES for name in value}
-    assert set(ShallowNetClassifier().get_params()) - tested == {"verbose"}  # which changes no result
+    for estimator in (ShallowNetClassifier, ShallowNetRegressor):
+        assert set(estimator().get_params()) - tested == {"verbose"}  # which changes no result
 
 
 @pytest.mark.parametrize("kind", TARGETS)
@@ -208,6 +225,7 @@ def pairs(draw):
 @given(pairs())
 @example(("three classes", [STOPS | {"X_val": True}, {"solver": "lbfgs"}]))
 @example(("labels", [STOPS, {"dropout": 0.5}]))
+@example(("several numbers", [STOPS | {"X_val": True}, {"loss": "quantile", "quantile": 0.8}]))
 @settings(max_examples=400)
 def test_pairs_of_options(case):
     kind, values = case

@@ -57,7 +57,8 @@ class Rule(NamedTuple):
 
 
 def sigma(z):
-    return 1 / (1 + np.exp(-z))
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-z))
 
 
 def softmax(z):

@@ -1,7 +1,7 @@
-"""The estimator in plain NumPy: whole fits, option by option, which ShallowNetClassifier is held to.
+"""The estimators in plain NumPy: whole fits, option by option, which those of shallownet are held to.
 
-It takes the estimator's parameters and draws from its random state what the estimator draws. Letters as in
-``naive``. It computes in float64 throughout; ``lanes`` is the number of lanes of the dtype that it is compared with,
+They take the estimators' parameters and draw from their random state what the estimators draw. Letters as in
+``naive``. They compute in float64 throughout; ``lanes`` is the number of lanes of the dtype that it is compared with,
 which the random numbers of dropout depend on.
 """
 
@@ -10,19 +10,17 @@ import math
 import naive
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, mean_absolute_error, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, shuffle
 from sklearn.utils.class_weight import compute_sample_weight
 
-SCORES = {None: accuracy_score, "accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score}
 
-
-class NaiveClassifier:
-    """What ShallowNetClassifier computes with these parameters.
+class NaiveNetwork:
+    """What an estimator computes with these parameters.
 
     After a fit it has ``weights`` in the layout of ``naive``, the curves and counts of the estimator under their
-    names, and ``probabilities``.
+    names, and ``outputs``.
     """
 
     def __init__(self, lanes, **parameters):
@@ -44,7 +42,7 @@ class NaiveClassifier:
             s_val = np.ones(len(y_val)) if sample_weight_val is None else sample_weight_val
             held_out = X_val, self._targets(y_val), s_val
         elif self.early_stopping and self.solver != "lbfgs":
-            stratify = y if self.model.output == "logistic" and y.ndim == 1 else None
+            stratify = self._strata(y)
             rows, out = train_test_split(
                 rows, test_size=self.validation_fraction, stratify=stratify, random_state=self.random
             )
@@ -59,43 +57,33 @@ class NaiveClassifier:
             self._begin(self.solver, self.learning_rate_init)
         return self._run(X, self.Y, self.s, None, 1)
 
-    def probabilities(self, X):
-        a2 = naive.forward(self.model._replace(dropout=0.0), self.weights, X)[2]
-        return np.hstack([1 - a2, a2]) if a2.shape[1] == 1 else a2
+    def outputs(self, X):
+        return naive.forward(self.model._replace(dropout=0.0), self.weights, X)[2]
 
     # --- what a call begins with --------------------------------------------------------------------------
 
     def _set_up(self, X, y, sample_weight, fresh, classes=None):
         if fresh:
-            self.classes = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y if classes is None else classes)
+            self.classes = self._classes(y, classes)
             self.t_ = self.stalled = 0
             self.best_loss_, self.best_score, self.best_iter_, self.best = np.inf, -np.inf, None, None
             self.loss_curve_, self.validation_scores_, self.validation_loss_curve_ = [], [], []
         self.Y = self._targets(y)
         self.s = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
-        if self.class_weight is not None:
-            self.s = self.s * compute_sample_weight(self.class_weight, y)
+        self.s = self.s * self._weights_of(y)
         self.random = check_random_state(self.random_state)
         self.model = naive.Model(
-            self.activation,
-            "logistic" if y.ndim == 2 or len(self.classes) == 2 else "softmax",
-            self.alpha,
-            self.negative_slope,
-            np.finfo(float).eps,
-            self.label_smoothing,
-            self.dropout,
+            activation=self.activation,
+            alpha=self.alpha,
+            slope=self.negative_slope,
+            dropout=self.dropout,
+            **self._output_and_loss(y),
         )
         self.n_hidden = int(np.ravel(self.hidden_layer_sizes)[0])
         if fresh:
             self.weights = self._initial_weights(X.shape[1], self.n_hidden, self.Y.shape[1])
         if self.dropout:
             self.key = 2 * int(self.random.randint(2**62, dtype=np.int64)) + 1
-
-    def _targets(self, y):
-        if y.ndim == 2:
-            return (y != 0).astype(float)
-        Y = (y[:, np.newaxis] == self.classes).astype(float)
-        return Y[:, 1:] if len(self.classes) == 2 else Y
 
     def _initial_weights(self, n_features, n_hidden, n_outputs):
         if not isinstance(self.init, str):
@@ -169,8 +157,7 @@ class NaiveClassifier:
         if self.scoring == "loss":
             score = -loss
         else:
-            right, found = (Y, a2 > 0.5) if self.model.output == "logistic" else (Y.argmax(axis=1), a2.argmax(axis=1))
-            score = SCORES[self.scoring](right, found, sample_weight=s)
+            score = self._score(a2, Y, s)
         self.validation_loss_curve_.append(loss)
         self.validation_scores_.append(score)
         if self.early_stopping:
@@ -211,3 +198,70 @@ class NaiveClassifier:
         found = minimize(function, start, method="L-BFGS-B", jac=True, callback=callback, options=options)
         self.weights, self.n_iter_, self.loss_curve_ = unpacked(found.x), found.nit, [found.fun]
         return self
+
+
+class NaiveClassifier(NaiveNetwork):
+    """What ShallowNetClassifier computes."""
+
+    scores = {None: accuracy_score, "accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score}
+
+    def _classes(self, y, classes):
+        return np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y if classes is None else classes)
+
+    def _targets(self, y):
+        if y.ndim == 2:
+            return (y != 0).astype(float)
+        Y = (y[:, np.newaxis] == self.classes).astype(float)
+        return Y[:, 1:] if len(self.classes) == 2 else Y
+
+    def _weights_of(self, y):
+        return 1.0 if self.class_weight is None else compute_sample_weight(self.class_weight, y)
+
+    def _strata(self, y):
+        return y if self.model.output == "logistic" and y.ndim == 1 else None
+
+    def _output_and_loss(self, y):
+        output = "logistic" if y.ndim == 2 or len(self.classes) == 2 else "softmax"
+        return {"output": output, "clip": np.finfo(float).eps, "smoothing": self.label_smoothing}
+
+    def _score(self, a2, Y, s):
+        right, found = (Y, a2 > 0.5) if self.model.output == "logistic" else (Y.argmax(axis=1), a2.argmax(axis=1))
+        return self.scores[self.scoring](right, found, sample_weight=s)
+
+    def predictions(self, X):
+        """Return the probabilities of two classes or more, or of labels."""
+        a2 = self.outputs(X)
+        return np.hstack([1 - a2, a2]) if a2.shape[1] == 1 else a2
+
+
+class NaiveRegressor(NaiveNetwork):
+    """What ShallowNetRegressor computes."""
+
+    scores = {
+        None: r2_score,
+        "neg_mean_absolute_error": lambda *data, **weights: -mean_absolute_error(*data, **weights),
+    }
+
+    def _classes(self, y, classes):
+        return None
+
+    def _targets(self, y):
+        return y.reshape(len(y), -1).astype(float)
+
+    def _weights_of(self, y):
+        return 1.0
+
+    def _strata(self, y):
+        return None
+
+    def _output_and_loss(self, y):
+        output = "exp" if self.loss == "poisson" else "identity"
+        return {"output": output, "loss": self.loss, "quantile": self.quantile, "delta": self.delta}
+
+    def _score(self, a2, Y, s):
+        return self.scores[self.scoring](Y, a2, sample_weight=s)
+
+    def predictions(self, X):
+        """Return predicted numbers, in the form of y."""
+        a2 = self.outputs(X)
+        return a2[:, 0] if a2.shape[1] == 1 else a2
