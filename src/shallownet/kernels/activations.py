@@ -20,9 +20,9 @@ To add an activation
    - Write a constant that takes more than a square root as a literal (the docstring of ``simd.vector_math`` says why).
 2. In ``tests/support/naive.py``: its formula and that of its derivative in NumPy. The tests compare both, and evaluate
    them up to z = 1000 and down to -1000, where they must not divide infinity by infinity or multiply it by 0.
-3. In the docstring of ShallowNetClassifier: its name, in the list of values; its name again, with its formula, in the
-   list below; and the paper that it is from, here and there. There, references are numbered in the order in which they
-   are cited, so the numbers of those that follow grow by one.
+3. In the docstrings of ShallowNetClassifier and ShallowNetRegressor: its name, in the list of values; its name again,
+   with its formula, in the list below; and the paper that it is from, here and there. There, references are numbered in
+   the order in which they are cited, so the numbers of those that follow grow by one.
 4. In ``CHANGELOG.md``: its name.
 
 ``tests/kernels/test_activations.py`` and ``tests/test_documentation.py`` check steps 1 to 3, and need no change. The

@@ -23,9 +23,12 @@ To add a loss
    ``activate_outputs`` and in ``losses_and_deltas`` each, which send the code to the functions (why they are written
    out is explained in ``activations``).
 2. In ``tests/support/naive.py``: the formulas in NumPy. The tests compare both.
-3. In ``estimators/targets.py``: the Task whose ``output`` it is, with its targets (``encode``) and the parameters of
-   the loss (``loss_parameters``).
+3. In ``estimators/targets.py`` or ``estimators/real_targets.py``: the Task whose ``output`` it is, with its targets
+   (``encode``) and the parameters of the loss (``loss_parameters``).
 4. In the docstring of the estimator: its formula.
+
+For a loss of real numbers that is another function of the residual, whose derivative is as in ``residual_loss``, a row
+of ``LOSSES`` in ``estimators/real_targets.py`` does all of step 1 and 3.
 
 References: C. Szegedy et al., "Rethinking the Inception architecture" (2016), for label smoothing; P. J. Huber, "Robust
 estimation of a location parameter" (1964); R. Koenker and G. Bassett, "Regression quantiles" (1978), for the pinball

@@ -14,7 +14,7 @@ To add an optimizer
    step and the constructor's parameters that it reads follow; and a branch in ``update``, which is all that is compiled
    of it.
 2. In ``tests/support/naive.py``: the same in NumPy, as a branch of ``Solver.step``. The tests compare both.
-3. In ``estimators/parameters.py``, the docstring of ShallowNetClassifier and ``demo/command_line.py``: the value of
+3. In ``estimators/parameters.py``, the docstrings of the estimators and ``demo/command_line.py``: the value of
    ``solver`` that means it, and in ``optimizer_for``, if its name here is another.
 
 References: D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization" (2015), with the bias
