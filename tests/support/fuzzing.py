@@ -19,7 +19,7 @@ import pandas
 import polars
 from scipy import sparse
 
-from shallownet import ShallowNetClassifier
+from shallownet import ShallowNetClassifier, ShallowNetRegressor
 from shallownet.kernels.activations import ACTIVATIONS
 
 ALLOWED = ValueError, TypeError  # NotFittedError is a ValueError
@@ -338,14 +338,21 @@ GOOD = {
     "max_iter": [1, 2, 3],
     "random_state": [0, None, np.random.RandomState(3)],
 }
+OF_CLASSES = ("class_weight", "label_smoothing")
+GOOD_FOR_NUMBERS = {name: values for name, values in GOOD.items() if name not in OF_CLASSES} | {
+    "loss": ["squared_error", "poisson", "poisson", "absolute_error", "quantile", "huber"],
+    "quantile": [0.1, 0.5, 1e-300, 1 - 1e-16],
+    "delta": [1e-300, 1, 1e300],
+    "scoring": [None, "loss", "r2", "neg_mean_absolute_error", "accuracy", lambda *a: np.nan, lambda *a: None],
+}
 
 
-def parameters(random):
+def parameters(random, good):
     chosen = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": int(random.integers(9))}
-    for name in random.choice(list(GOOD), random.integers(6), replace=False):
-        chosen[str(name)] = pick(random, GOOD[name])
+    for name in random.choice(list(good), random.integers(6), replace=False):
+        chosen[str(name)] = pick(random, good[name])
     if random.random() < 0.25:
-        name = str(random.choice(list(GOOD)))
+        name = str(random.choice(list(good)))
         if name not in ("max_iter", "max_fun"):  # endless, if they are endless
             chosen[name] = pick(random, ODD)
     return chosen
@@ -385,6 +392,8 @@ def check_result(method, model, result, weighted):
     if method in ("fit", "partial_fit"):
         assert result is model
         assert finite(model), "weights"
+    elif not hasattr(model, "classes_"):
+        assert method == "score" or np.isfinite(result).all(), "outputs"  # R2 of large numbers is not finite
     elif method in ("predict_proba", "hidden_activations") or (method == "score" and not weighted):
         assert np.isfinite(result).all(), "outputs"
     elif method == "predict" and not sparse.issparse(result) and result.ndim == 1:
@@ -420,8 +429,11 @@ def call(model, method, arguments, counts):
     try:
         bound = getattr(model, method)
     except AttributeError as error:
-        assert method == "partial_fit" and model.solver not in ("adam", "sgd"), error
+        lacking = method.startswith("predict_") and isinstance(model, ShallowNetRegressor)
+        assert lacking or (method == "partial_fit" and model.solver not in ("adam", "sgd")), error
         return
+    if isinstance(model, ShallowNetRegressor):
+        arguments.pop("classes", None)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -448,7 +460,10 @@ def case(seed, counts):
     n, d = pick(random, [1, 2, 9, 30, 30, 30, 30, 53, 130]), pick(random, [1, 2, 5, 17, 17])
     if random.random() < 0.03:
         n, d = pick(random, [(0, 3), (3, 0), (0, 0), (1000, 2)])
-    model = ShallowNetClassifier(**parameters(random))
+    if seed % 4 == 3:
+        model = ShallowNetRegressor(**parameters(random, GOOD_FOR_NUMBERS))
+    else:
+        model = ShallowNetClassifier(**parameters(random, GOOD))
     labels = pick(random, LABELS)
     if random.random() < 0.7:
         # a good fit to begin with, so that the calls after it have something to spoil
