@@ -174,6 +174,15 @@ def test_float32_examples_are_trained_in_float32_where_mlp_regressor_uses_both()
     assert_allclose(ours.loss_, theirs.loss_, rtol=1e-5)
 
 
+def test_a_batch_without_weight_is_left_out():
+    weights = (np.arange(len(X)) >= 100).astype(float)
+    parameters = {"hidden_layer_sizes": (5,), "batch_size": 100, "shuffle": False, "max_iter": 3, "random_state": 0}
+    ours = ShallowNetRegressor(**parameters).fit(X, Y, weights)
+    assert_allclose(ours.predict(X), ShallowNetRegressor(**parameters).fit(X[100:], Y[100:]).predict(X))
+    with pytest.raises(ZeroDivisionError):
+        MLPRegressor(**parameters).fit(X, Y, weights)
+
+
 def test_another_loss_in_a_warm_start_brings_its_output_activation():
     model = model_of(warm_start=True).fit(X, Y)
     assert model.set_params(loss="poisson").fit(X, Y).out_activation_ == "exp"

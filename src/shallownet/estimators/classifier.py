@@ -219,6 +219,10 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if X had names and all of them are strings.
 
+    See Also
+    --------
+    ShallowNetRegressor : The same network for regression.
+
     Notes
     -----
     These are the same as in MLPClassifier: every parameter, with its name, default and meaning; ``partial_fit``,

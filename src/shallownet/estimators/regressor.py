@@ -42,8 +42,9 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
         - 'huber': (1 / K) sum_k r_k^2 / 2 where abs(r_k) <= ``delta``, and ``delta`` (abs(r_k) - ``delta`` / 2)
           elsewhere, which outliers influence less [3]_.
 
-        The gradient that training follows is that of the sum over k, without the factor 1 / K of the loss, as in
-        MLPRegressor. MLPRegressor has the first two losses.
+        MLPRegressor has the first two losses. As there, training follows the gradient of the sum over k, without the
+        factor 1 / K of the loss; so with several outputs 'lbfgs', whose line search compares the two, takes more
+        evaluations.
 
     hidden_layer_sizes : int or sequence of one int, default=(100,)
         Number of hidden units.
@@ -241,7 +242,8 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
     - There is exactly one hidden layer.
     - Sparse y is an error. MLPRegressor takes sparse arrays, though it does not say so, and fails on sparse matrices.
     - Negative y is an error for ``loss='poisson'``. There the loss silently becomes NaN.
-    - With ``solver='lbfgs'`` there is no ``partial_fit``. There is one in MLPRegressor, which is a whole fit.
+    - With ``solver='lbfgs'`` there is no ``partial_fit``. There is one in MLPRegressor, which runs L-BFGS to its end.
+    - A batch whose examples all weigh 0 is left out. There it is a ZeroDivisionError.
     - X of float32 is trained in float32 whatever y is, and predictions are of the dtype of X in the fit. There, y of
       float64 makes parts of the computation float64.
     - With another ``loss`` in a warm start, or in ``partial_fit``, the output activation is that of the new loss.
