@@ -233,11 +233,11 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
 
     Notes
     -----
-    Of MLPRegressor's the same are: every parameter, with its name, default, position and meaning; ``partial_fit``,
-    ``warm_start``, early stopping on R2, sparse X, several outputs; every public fitted attribute; in float64, for the
-    same ``random_state``, the initial weights, the order of samples, the losses, the epoch in which training stops,
-    validation scores and predictions, up to rounding; what ``verbose=True`` prints, and most warnings and errors. As
-    there, X of float32 is trained in float32, anything else in float64. What differs:
+    These are the same as in MLPRegressor: every parameter, with its name, default, position and meaning;
+    ``partial_fit``, ``warm_start``, early stopping on R2, sparse X, several outputs; every public fitted attribute; in
+    float64, for the same ``random_state``, the initial weights, the order of samples, the losses, the epoch in which
+    training stops, validation scores and predictions, up to rounding; what ``verbose=True`` prints, and most warnings
+    and errors. As there, X of float32 is trained in float32, anything else in float64. What differs:
 
     - There is exactly one hidden layer.
     - Sparse y is an error. MLPRegressor takes sparse arrays, though it does not say so, and fails on sparse matrices.
