@@ -14,7 +14,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from shallownet import ShallowNetClassifier
+from shallownet.estimators.real_targets import RealTargets
 from shallownet.estimators.targets import Labels, same_classes
+from shallownet.kernels.losses import OUTPUTS
+from shallownet.kernels.structs import StepParameters
+from shallownet.training.task import Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -295,3 +299,13 @@ def test_labels_that_mlpclassifier_refuses_are_refused(y):
     for model in pair():
         with pytest.raises((TypeError, ValueError)):
             model.fit(X, y)
+
+
+def test_both_tasks_are_whole():
+    wanted = {name for name in vars(Task) if name[0] != "_"}
+    assert wanted > {"encode", "decode", "n_outputs", "output", "loss", "score", "strata"}
+    tasks = Labels(classes=np.arange(3), kind="single"), RealTargets(n_outputs=2, loss_name="huber")
+    for task in tasks:
+        assert wanted == {name for name in dir(task) if name in wanted}
+        assert task.loss_parameters(np.float32).keys() < set(StepParameters._fields)
+        assert task.output in OUTPUTS

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, is_regressor
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
@@ -39,7 +39,7 @@ def check_examples(estimator, X, y, sample_weight, *, reset):
         check_sparse(exact(y), "y"),
         accept_sparse=FORMATS,
         multi_output=True,
-        y_numeric=is_regressor(estimator),
+        y_numeric=isinstance(estimator, RegressorMixin),
         dtype=(np.float64, np.float32),
         reset=reset,
     )
@@ -77,7 +77,7 @@ def check_validation_set(estimator, X_train, X, y, sample_weight):
         given, missing = ("X_val", "y_val") if y is None else ("y_val", "X_val")
         raise ValueError(f"{given} is provided, but {missing} was not provided.")
     options = {"accept_sparse": FORMATS, "dtype": X_train.dtype}
-    of_y = {"multi_output": True, "y_numeric": is_regressor(estimator)}
+    of_y = {"multi_output": True, "y_numeric": isinstance(estimator, RegressorMixin)}
     only_X_val_has_names = _has_names(X) and not hasattr(estimator, "feature_names_in_")
     if only_X_val_has_names:
         # by way of some other estimator to an array without names: scikit-learn would warn of those of "X"
