@@ -1,7 +1,7 @@
 """A neural network with one hidden layer for scikit-learn, compiled with Numba.
 
-The docstring of ShallowNetClassifier describes its parameters. To read or change the sources, begin with the docstring
-of ``shallownet.kernels``, which has the call tree and a glossary.
+The docstrings of ShallowNetClassifier and ShallowNetRegressor describe their parameters. To read or change the sources,
+begin with the docstring of ``shallownet.kernels``, which has the call tree and a glossary.
 """
 
 from ._version import __version__
