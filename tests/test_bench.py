@@ -1,10 +1,13 @@
 """The benchmarks: what they make of seconds. The measuring itself is run by hand."""
 
+import dataclasses
 import json
 import math
 import os
 import re
+import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +27,19 @@ def on_path(monkeypatch):
 
 
 def entry(ours, **peers):
+    return {"seconds": {"shallownet": ours} | peers, "others": 0.0, "run": run_with("SkylakeX", 512)}
+
+
+def run_with(kernel, bits):
+    """Return the record of a run in which MLPClassifier computed with this kernel, on a processor with AVX-512."""
+    library = {"library": "OpenBLAS 1", "kernel": kernel, "bits": bits, "threads": 2}
     run = {"date": "today", "commit": "abc", "versions": {"python": "3"}}
-    return {"seconds": {"shallownet": ours} | peers, "others": 0.0, "run": run}
+    return run | {"cpu_bits": 512, "libraries": {"MLPClassifier": library}}
+
+
+def older(found):
+    """Return an entry as it was stored before runs told their libraries."""
+    return found | {"run": {name: found["run"][name] for name in ("date", "commit", "versions")}}
 
 
 def results(cpu="a", **parts):
@@ -49,6 +63,15 @@ def test_a_part_leaves_the_others_results_alone():
     assert found["parts"]["training"]["b"] == stored["parts"]["training"]["b"]
     assert found["parts"]["training"]["a"]["seconds"]["MLP"] == [4.0]
     assert found["parts"]["training"]["a"]["earlier"] == {"x MLP": 9.0}
+
+
+def test_a_figure_of_a_peer_that_was_held_back_is_no_measure():
+    from reporting.store import merged
+
+    slow = entry([1.0], MLPClassifier=[9.0])
+    for stored in (slow | {"run": run_with("Haswell", 256)}, older(slow)):
+        found = merged(results(training={"a": stored}), results(training={"a": entry([1.0], MLPClassifier=[4.0])}))
+        assert "earlier" not in found["parts"]["training"]["a"]
 
 
 def test_results_of_another_processor_are_not_mixed():
@@ -141,9 +164,217 @@ def test_the_readme_shows_what_is_stored():
     from reporting import report, store
 
     stored = store.load(report.RESULTS)
-    assert len(report.quoted(stored)) == len(report.QUOTED)
+    assert stored is None or len(report.quoted(stored)) == len(report.QUOTED)
     shown = (BENCH.parent / "README.md").read_text(encoding="utf-8")
     assert f"{report.BEGIN}\n{report.excerpt(stored)}\n{report.END}" in shown
+
+
+@pytest.mark.parametrize("kernel", ["Haswell", "unknown"])
+def test_figures_of_a_peer_that_was_held_back_are_not_in_the_readme(tmp_path, kernel):
+    from reporting import report
+
+    found = entry([0.001], MLPClassifier=[0.01])
+    found = older(found) if kernel == "unknown" else found | {"run": run_with(kernel, 256)}
+    stored = results(**{"training, float32": {str(report.QUOTED[0]): found}})
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{report.BEGIN}\n{report.END}\n")
+    report.quote(stored, readme)
+    text = readme.read_text()
+    assert "150 x 4" not in text and "do not hold" in text
+    first = report.warning(stored["parts"])
+    assert first.startswith("**Not to be relied on") and kernel in first and "(training, float32)" in first
+    assert report.warning({"part": {"a": entry([1.0])}}) == ""
+
+
+def test_the_readme_shows_whole_scripts_and_double_precision():
+    from parts.scripts import SCRIPTS
+    from reporting import report
+
+    name, shape = next(iter(SCRIPTS)), str(report.QUOTED[0])
+    script = entry([0.5], MLPClassifier=[1.0]) | {"empty": 6.25}
+    parts = {
+        "training, float32": {shape: entry([0.001], MLPClassifier=[0.01])},
+        "training, float64": {shape: entry([0.001], MLPClassifier=[0.007])},
+        "scripts": {name: script},
+    }
+    text = report.excerpt(results(**parts))
+    assert "| 150 x 4 -> 10 -> 3 | 1 | 10.0 |  | 7.0 |" in text
+    assert f"| {name} | 0.50 | 2.0 | 6.2 |" in text
+    parts["scripts"][name] = older(script)
+    assert name not in report.excerpt(results(**parts))
+
+
+def test_the_kernels_of_the_blas_are_told():
+    """In a process whose BLAS was told to use those of an older processor."""
+    program = "import json\nfrom measuring.libraries import *\nprint(json.dumps([cpu_bits(), libraries(2)]))"
+    environment = os.environ | {"PYTHONPATH": str(BENCH), "OPENBLAS_CORETYPE": "Haswell"}
+    child = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    most, found = json.loads(child.stdout)
+    blas = found["MLPClassifier"]
+    if most is None or not blas["library"].startswith("OpenBLAS"):
+        pytest.skip("the kernels of this BLAS have no known names")
+    from reporting.kernels import held_back, words_of
+
+    if most < 256:
+        pytest.skip("this processor cannot run them")
+    run = {"cpu_bits": most, "libraries": found}
+    assert "Haswell (256 bits)" in words_of(run)
+    assert ("MLPClassifier computed with Haswell's kernels" in held_back(run)) == (most > 256)
+    blas |= {"kernel": "SkylakeX", "bits": 512}
+    assert "MLPClassifier" not in held_back(run)
+
+
+def test_the_owner_of_a_blas():
+    from measuring.libraries import kernel_bits, owner
+
+    assert owner("/env/site-packages/numpy.libs/libscipy_openblas64_.so") == "MLPClassifier"
+    assert owner("/env/site-packages/scipy.libs/libscipy_openblas.so") == "SciPy"
+    assert owner("/usr/lib/libopenblas.so.0") == "MLPClassifier"
+    assert [kernel_bits(name) for name in ("Zen", "SKX", "neoversen1", None)] == [256, 512, None, None]
+
+
+def test_a_comparison_starts_without_settings_of_the_shell():
+    """It starts anew, and says which settings it does not use."""
+    from measuring.settings import without_settings
+
+    left = {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = without_settings(os.environ) | left
+    assert without_settings(environment) == without_settings(os.environ)
+    assert "PATH" in without_settings(environment)
+    program = (
+        "import os\nfrom measuring.settings import *\n"
+        "restart_without_settings()\nprint(settings(os.environ), os.getpid())"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment | {"PYTHONPATH": str(BENCH)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    out, err = child.communicate(timeout=60)
+    assert out.split() == ["[]", str(child.pid)]
+    assert err == "not used: OMP_NUM_THREADS, OPENBLAS_CORETYPE, PYTHONDONTWRITEBYTECODE\n"
+
+
+def test_settings_are_removed_before_numpy_is_loaded(monkeypatch):
+    from measuring.settings import remove_settings
+
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    with pytest.raises(RuntimeError, match="NumPy was loaded with these settings: .*OPENBLAS_CORETYPE"):
+        remove_settings()
+    monkeypatch.delitem(sys.modules, "numpy")
+    monkeypatch.setattr(os, "environ", {"OPENBLAS_CORETYPE": "Haswell", "HOME": "/"})
+    remove_settings()
+    assert os.environ == {"HOME": "/"}
+
+
+def test_goals_are_shares_of_the_matrix_product():
+    from measuring.shapes import SHAPES
+    from parts import training
+
+    goals = [training.goal(shape) for shape in SHAPES]
+    assert goals == [75, 75, 85, None, 75, None, 85, 85, 85, None]
+    name = str(SHAPES[0])
+    found = entry([1.0, 1.0, 1.0], MLPClassifier=[0.5, 0.9, 3.0], torch=[2.0, 2.0, 2.0]) | {"operations": 80}
+    reached = found | {"peaks": {"gemm": [100.0, 110.0, 100.0], "gemm, one thread": [50.0] * 3}}
+    assert "| 80 % (73 % .. 80 %) | 75 % |" in training.rate_table({name: reached}, "float32")
+    missed = reached | {"operations": 70}
+    assert "75 %, **missed**" in training.rate_table({name: missed}, "float64")
+    assert training.behind({name: found}) == [f"{name} (x MLPClassifier)"]
+
+
+def test_the_roofline_of_two_threads_has_their_waiting():
+    from parts.roofline import KERNELS, PYTHON, rows
+
+    counts = {"operations": 1000, "bytes": 100, "among": 100, "writing": False}
+    found = {
+        "seconds": {"update": [2e-6], PYTHON: [1e-6], KERNELS: [2e-6]},
+        "work": {"update": counts},
+        "least": {"update": 1e-6},
+    }
+    assert len(list(rows(found))) == 4
+    team = {"threads": 2, "seconds": 2e-6, "waiting": 1e-7, "least": 6e-7}
+    waiting, step = list(rows(found | {"team": team}))[4:]
+    assert waiting == ["waiting, 2 threads", "", "", "", "0.10", ""]
+    assert step == ["a step within a fit, 2 threads", "2.00", "", "", "0.60", "30 %"]
+
+
+def test_a_script_is_run_and_reported(tmp_path, monkeypatch):
+    """The import is the shortest script; the others differ in what they do, not in how they are measured."""
+    from measuring import timing
+    from parts import scripts
+
+    monkeypatch.setattr(timing.Patience, "left", 0.0)
+    options = type("Options", (), {"rounds": 1, "quick": True, "skipped": {}})
+    script = dataclasses.replace(scripts.SCRIPTS["import"], others=(scripts.BOTH,))  # without MLPClassifier, for time
+    entries = scripts.compare({"import": script}, tmp_path, options)
+    seconds = entries["import"]["seconds"]
+    assert list(seconds) == ["shallownet", "scikit-learn and Numba"]
+    assert all(0 < entries["import"]["work"][name][0] < seconds[name][0] for name in seconds)
+    text = scripts.section(entries)
+    assert "at most 0.05 s beyond scikit-learn and Numba" in text
+
+
+def test_searches_are_compared_with_the_fastest_of_the_peer(monkeypatch):
+    from measuring import timing
+    from parts import scripts
+
+    took = {("shallownet", 1): 2.0, ("shallownet", 2): 4.0, ("MLPClassifier", 1): 6.0, ("MLPClassifier", 2): 3.0}
+    monkeypatch.setattr(timing.Patience, "left", 0.0)
+    monkeypatch.setattr(scripts, "run", lambda script, name, *_: (took[name, script.arguments[0]], 1.0, 0.5))
+    searches = {name: script for name, script in scripts.SCRIPTS.items() if script.program == "grid_search"}
+    found = scripts.compare(searches, "", type("Options", (), {"rounds": 2, "quick": True, "skipped": {}}))
+    fastest = {name: entry["seconds"][scripts.FASTEST] for name, entry in found.items()}
+    assert list(fastest.values()) == [[3.0]] * 3
+    rows = scripts.process_table(found).splitlines()[2:]
+    assert "| 2.00 | 3.0 | 1.5 |" in rows[0] and "| 4.00 | 0.8 | 0.8 |" in rows[1]
+    assert [scripts.asked(name, entry) for name, entry in found.items()] == [
+        "1 x MLPClassifier",
+        "1 x MLPClassifier, **missed**",
+        "1 x MLPClassifier, **missed**",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [("stream", ["1"]), ("digits", []), ("census", ["1", "threads", "100", "2"]), ("grid_search", ["1", "threads"])],
+)
+def test_a_program_does_its_work(program, arguments, monkeypatch, capsys):
+    from importlib import import_module
+
+    warnings.simplefilter("ignore")
+    if program == "grid_search":  # fewer epochs
+        from programs import contenders
+
+        module = import_module("programs.grid_search")
+        monkeypatch.setattr(module, "classifier", lambda name, **given: contenders.classifier(name, max_iter=2))
+    import_module(f"programs.{program}").main("shallownet", *arguments)
+    seconds, score = map(float, capsys.readouterr().out.split())
+    assert seconds > 0 and 0.1 < score <= 1
+
+
+def test_both_services_answer_alike(tmp_path, capsys):
+    from programs import save, serve
+
+    save.main(tmp_path)
+    for name in save.NETWORKS:
+        for kind in ("array", "DataFrame"):
+            serve.main(name, kind, 300, 2, tmp_path)
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert len(printed) == 4 and len({score for _, score in printed}) == 1
+    assert float(printed[0][1]) > 0.8
+
+
+def test_the_grid_search_is_the_one_of_the_readme():
+    readme = (BENCH.parent / "README.md").read_text(encoding="utf-8")
+    program = (BENCH / "programs" / "grid_search.py").read_text(encoding="utf-8")
+    parameters, grid = "(max_iter=300, tol=1e-3, random_state=0)", ("[16, 64]", "[1e-4, 1.0]")
+    assert f"make_pipeline(StandardScaler(), ShallowNetClassifier{parameters})" in readme
+    assert f"make_pipeline(StandardScaler(), classifier(name, {parameters[1:]})" in program
+    for values, name in zip(grid, ("hidden_layer_sizes", "alpha"), strict=True):
+        assert f'"shallownetclassifier__{name}": {values}' in readme
+        assert f'f"{{network}}__{name}": {values}' in program
 
 
 def test_a_busy_machine_is_told(tmp_path):

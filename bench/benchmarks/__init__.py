@@ -4,3 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # the folder of ``measuring`` and ``parts``, which the benchmarks use
+
+from measuring.settings import remove_settings  # noqa: E402
+
+remove_settings()  # before NumPy is imported, as its BLAS reads them then

@@ -16,12 +16,14 @@ from parts import (
     predict_shapes,
     regression,
     roofline,
+    scripts,
     search,
     training,
     variants,
 )
 from reporting import pictures, store
 from reporting.figures import OURS, figures, marked
+from reporting.kernels import held_back, warning, words_of
 from reporting.tables import figure, spread, table
 
 PARTS = {
@@ -35,6 +37,7 @@ PARTS = {
     "variants": variants,
     "growth": growth,
     "busy": busy,
+    "scripts": scripts,
     "roofline": roofline,
 }
 BY_DTYPE = {"training", "start"}  # stored by dtype
@@ -55,6 +58,7 @@ def markdown(results, only=None):
     settings, machine = results["settings"], results["machine"]
     parts = {name: entries for name, entries in results["parts"].items() if only is None or name in only}
     text = [
+        *filter(None, [warning(parts)]),
         f"# Speed, {settings['threads']} threads",
         f"{machine['cpu']}, {machine['system']}. {versions(machine)}. {settings['rounds']} alternations, of which each"
         " figure is the median (minimum .. maximum), or fewer where one takes seconds.",
@@ -76,9 +80,10 @@ def section(part, entries):
 
 
 def note(entries, machine):
-    """Return when a part was measured, and whether the machine was quiet."""
+    """Return when a part was measured, with which libraries, and whether the machine was quiet."""
     runs = sorted({f"{run['date']}, commit {run['commit']}" for run in (entry["run"] for entry in entries.values())})
     words = "Measured " + "; ".join(runs) + "."
+    words += "".join(f" {found}." for found in sorted({words_of(entry["run"]) for entry in entries.values()} - {""}))
     changed = {versions(entry["run"]) for entry in entries.values()} - {versions(machine)}
     words += "".join(f" With {other}." for other in sorted(changed))
     loaded = {name: entry["others"] for name, entry in entries.items() if (entry.get("others") or 0) >= QUIET}
@@ -106,9 +111,7 @@ def write_all():
 
 
 def quote(results, readme=README):
-    """Put some rows of the training table between the two marks in the README."""
-    if not quoted(results):
-        return
+    """Put some rows of the training table between the two marks in the README, and whole scripts."""
     text = readme.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -116,31 +119,62 @@ def quote(results, readme=README):
 
 
 def quoted(results):
-    """Return the entries of the training table that the README shows."""
-    entries = results["parts"].get("training, float32", {})
+    """Return the entries of the training table that the README shows; {} without results."""
+    entries = results["parts"].get("training, float32", {}) if results else {}
     return {shape: entries[str(shape)] for shape in QUOTED if str(shape) in entries}
 
 
 def excerpt(results):
-    """Return what the README shows: the rows of these results, and how those of other processors differ."""
+    """Return what the README shows: the rows of these results, and how those of other processors differ.
+
+    No figure of a contender that was held back is shown.
+    """
+    if not quoted(results):
+        return "There are no figures here yet. Measure your own with `python bench/compare.py`."
+    if problem := next(filter(None, (held_back(entry["run"]) for entry in quoted(results).values())), ""):
+        return (
+            f"There are no figures here, as those that are stored do not hold:\n{problem}.\nMeasure your own with"
+            " `python bench/compare.py`."
+        )
+    double = results["parts"].get("training, float64", {})
     rows = [
         [
             f"{shape.n_samples:,} x {shape.n_features} -> {shape.n_hidden} -> {shape.n_classes}",
             spread([1e3 * seconds for seconds in entry["seconds"][OURS]], "{:.3g}"),
             *(figure(entry, name) for name in ("x MLPClassifier", "x the best framework")),
+            figure(double[str(shape)], "x MLPClassifier") if reliable(double.get(str(shape))) else "",
         ]
         for shape, entry in quoted(results).items()
     ]
-    columns = ["samples x features -> hidden units -> classes", "ms per epoch", "x MLPClassifier", "x best framework"]
+    header = ["samples x features -> hidden units -> classes", "ms per epoch", "x MLPClassifier", "x best framework"]
     return "\n\n".join(
         [
             f"The time per epoch in float32 on {results['settings']['threads']} threads of {results['machine']['cpu']},"
             " and how many times as long MLPClassifier and\nthe fastest of torch, torch.compile and JAX take: the"
             f" median (range) of {results['settings']['rounds']} alternations.",
-            table(columns, rows),
-            *(on_another_processor(path.parent) for path in sorted(RESULTS.glob(f"*/{store.FILE}"))),
+            table([*header, "float64: x MLPClassifier"], rows),
+            *whole_scripts(results["parts"].get("scripts", {})),
+            *map(on_another_processor, others()),
         ]
     )
+
+
+def reliable(*entries):
+    """Return whether all these entries are there, and no contender of theirs was held back."""
+    return bool(entries) and all(entry and not held_back(entry["run"]) for entry in entries)
+
+
+def whole_scripts(entries):
+    """Return the paragraph and the table of whole scripts, if they are stored."""
+    if not reliable(*entries.values()):
+        return []
+    return [scripts.INTRODUCTION, scripts.process_table(entries)]
+
+
+def others():
+    """Return the folders of further processors whose rows hold."""
+    folders = [path.parent for path in sorted(RESULTS.glob(f"*/{store.FILE}"))]
+    return [folder for folder in folders if reliable(*quoted(store.load(folder)).values())]
 
 
 def on_another_processor(folder):
@@ -148,10 +182,10 @@ def on_another_processor(folder):
     results = store.load(folder)
     ratios = [figures(entry)["x MLPClassifier"] for entry in quoted(results).values()]
     link = (folder / "report.md").relative_to(README.parent).as_posix()
-    return f"On {results['machine']['cpu']}, MLPClassifier takes [{words_of(ratios)} times as long]({link})."
+    return f"On {results['machine']['cpu']}, MLPClassifier takes [{listed(ratios)} times as long]({link})."
 
 
-def words_of(numbers):
+def listed(numbers):
     """Return numbers as words would list them: a, b and c."""
     texts = [f"{number:.1f}" for number in numbers]
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))

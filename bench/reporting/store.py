@@ -3,6 +3,7 @@
 import json
 
 from reporting.figures import figures
+from reporting.kernels import held_back
 
 FILE = "results.json"
 
@@ -20,6 +21,8 @@ def save(folder, results):
 def merged(stored, new):
     """Return the stored results with the new entries in them, each with the figures of the entry that it replaces.
 
+    Figures of a run in which a contender was held back are no measure for the new ones.
+
     Results have ``machine``, ``settings``, ``skipped`` and ``parts``: entries by part and name. Those of another
     processor or number of threads cannot stand beside the new ones, and are left out.
     """
@@ -29,7 +32,8 @@ def merged(stored, new):
     for part, entries in new["parts"].items():
         kept = parts.setdefault(part, {})
         for name, entry in entries.items():
-            kept[name] = entry | ({"earlier": figures(kept[name])} if name in kept else {})
+            comparable_run = name in kept and not held_back(kept[name]["run"])
+            kept[name] = entry | ({"earlier": figures(kept[name])} if comparable_run else {})
     return new | {"skipped": stored["skipped"] | new["skipped"], "parts": parts}
 
 
