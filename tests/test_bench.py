@@ -261,8 +261,11 @@ def test_settings_are_removed_before_numpy_is_loaded(monkeypatch):
     from measuring.settings import remove_settings
 
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
-    with pytest.raises(RuntimeError, match="NumPy was loaded with these settings: .*OPENBLAS_CORETYPE"):
+    with pytest.raises(RuntimeError, match="start anew with env -u .*OPENBLAS_CORETYPE"):
         remove_settings()
+    monkeypatch.setattr(os, "environ", {"PYTHONDONTWRITEBYTECODE": "1", "NUMBA_NUM_THREADS": "1", "HOME": "/"})
+    remove_settings()
+    assert os.environ == {"HOME": "/"}
     monkeypatch.delitem(sys.modules, "numpy")
     monkeypatch.setattr(os, "environ", {"OPENBLAS_CORETYPE": "Haswell", "HOME": "/"})
     remove_settings()

@@ -7,4 +7,4 @@ sys.path.append(str(Path(__file__).parents[1]))  # the folder of ``measuring`` a
 
 from measuring.settings import remove_settings  # noqa: E402
 
-remove_settings()  # before NumPy is imported, as its BLAS reads them then
+remove_settings()  # asv has loaded NumPy: those that its BLAS has read stop the run

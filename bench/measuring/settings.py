@@ -42,10 +42,11 @@ def remove_settings():
     Raises
     ------
     RuntimeError
-        If NumPy has been loaded with them.
+        If NumPy has been loaded, and its BLAS may have been held back by one of them.
     """
-    if found := settings(os.environ):
-        if "numpy" in sys.modules:
-            raise RuntimeError(f"NumPy was loaded with these settings: {', '.join(found)}")
-        for name in found:
-            del os.environ[name]
+    found = settings(os.environ)
+    read = [name for name in found if name not in NAMES and not name.startswith("NUMBA_")]
+    if read and "numpy" in sys.modules:
+        raise RuntimeError(f"these settings hold NumPy back: start anew with env -u {' -u '.join(read)}")
+    for name in found:
+        del os.environ[name]

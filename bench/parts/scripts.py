@@ -158,12 +158,12 @@ def with_empty_cache(script, folder):
 
 def shorter(script):
     """Return a script for a quick look."""
-    arguments = list(script.arguments)
-    if script.program == "census":
-        arguments[2:] = QUICK["census"]
+    arguments, others = list(script.arguments), script.others
+    if script.program == "census":  # 30 fits of trees take too long for a look
+        arguments[2:], others = QUICK["census"], (PEER,)
     if script.program == "serve":
         arguments[2] = -(-arguments[2] // QUICK["serve"])
-    return Script(**vars(script) | {"arguments": tuple(arguments)})
+    return Script(**vars(script) | {"arguments": tuple(arguments), "others": others})
 
 
 def bytecode_kept():
