@@ -388,6 +388,39 @@ def test_pickle_holds_only_arrays_and_plain_values():
 
 # --- data frames ----------------------------------------------------------------------------------------
 
+
+def test_a_frame_whose_columns_were_seen_before_is_checked_all_the_same():
+    frame = pandas.DataFrame(X, columns=NAMES)
+    model, other = small().fit(frame, Y), small().fit(pandas.DataFrame(X[:, ::-1], columns=NAMES[::-1]), Y)
+    expected = model.predict_proba(frame)
+    for rows in (frame, frame.iloc[[3]], frame.iloc[3:9], frame.astype(np.float32)):
+        found = model.predict_proba(rows)
+        assert_allclose(found, expected[rows.index], rtol=1e-6)
+    # NaN and text are errors, as are the same columns for a model that was fitted with others, and new names in place
+    spoiled = frame.copy()
+    spoiled.iloc[2, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict_proba(spoiled)
+    with pytest.raises(ValueError, match="could not convert"):
+        model.predict_proba(frame.astype({NAMES[0]: object}).assign(**{NAMES[0]: "text"}))
+    with pytest.raises(ValueError, match="feature names"):
+        other.predict_proba(frame)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict_proba(frame[NAMES[::-1]])
+    renamed = frame.iloc[[0]]
+    model.predict_proba(renamed)
+    renamed.columns = [f"new {name}" for name in NAMES]
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict_proba(renamed)
+
+
+def test_frames_of_other_numbers_give_what_their_array_gives():
+    frame = pandas.DataFrame(np.round(X * 10), columns=NAMES)
+    model = small().fit(frame, Y)
+    for rows in (frame.astype(np.int64), frame.astype("Int64"), frame.astype("Float32"), frame.astype(object)):
+        for _ in range(2):  # of the second time the columns are known
+            assert_allclose(model.predict_proba(rows), model.predict_proba(frame), rtol=1e-6)
+
 FRAMES = {
     "pandas": lambda names: pandas.DataFrame(X, columns=names),
     "polars": lambda names: polars.DataFrame(X, schema=list(names)),

@@ -16,7 +16,14 @@ from ..training.problem import Examples, Problem
 from ..training.sparse_checks import check_sparse
 from .callbacks import Hooks
 from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, kept_network, optimizer_attributes
-from .input_checks import FORMATS, check_arrays, check_examples, check_validation_set
+from .input_checks import (
+    FORMATS,
+    check_arrays,
+    check_examples,
+    check_validation_set,
+    plain_array,
+    remember_columns,
+)
 from .parameters import Parameters, give_back_random_state
 from .scoring import validation_scoring
 from .user_warnings import warn_user
@@ -182,9 +189,9 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
 
     def _outputs(self, X, fitted):
         """Return the outputs of a network of these attributes, (n, n_outputs), or (n, 2) of one logistic output."""
-        plain = self._is_plain(X, fitted)
+        plain = plain_array(X, len(fitted["coefs_"][0]), fitted.get("feature_names_in_"))
         outputs, finite = predict_outputs(
-            X if plain else self._check_features(X, fitted),
+            self._check_features(X, fitted) if plain is None else plain,
             fitted["coefs_"],
             fitted["intercepts_"],
             ACTIVATIONS[fitted["_activation"]],
@@ -193,7 +200,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
             fitted["n_jobs"],
         )
         if not finite and not get_config()["assume_finite"]:
-            if plain:
+            if plain is not None:
                 self._check_features(X, fitted)  # says so if X is not
             raise ValueError(TOO_LARGE)
         return outputs
@@ -204,22 +211,9 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         model.__dict__.update(fitted)
         model.n_features_in_ = len(fitted["coefs_"][0])
         dtype = dtype_of([*fitted["coefs_"], *fitted["intercepts_"]])
-        return check_arrays(model, check_sparse(X), accept_sparse=FORMATS, dtype=dtype, reset=False)
-
-    def _is_plain(self, X, fitted):
-        """Return whether X is an array of real numbers and as many features as there were in the fit.
-
-        All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
-        scikit-learn's checks take longer than the prediction of a row.
-        """
-        return (
-            type(X) in (np.ndarray, np.memmap)
-            and "feature_names_in_" not in fitted
-            and X.ndim == 2
-            and len(X) > 0
-            and X.shape[1] == len(fitted["coefs_"][0])
-            and X.dtype.kind in "fiub"
-        )
+        checked = check_arrays(model, check_sparse(X), accept_sparse=FORMATS, dtype=dtype, reset=False)
+        remember_columns(X, fitted.get("feature_names_in_"))
+        return checked
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

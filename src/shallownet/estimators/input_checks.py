@@ -1,5 +1,7 @@
 """Checks of the data that a fit is given: X, y and weights, and a validation set that was not transformed like X."""
 
+import sys
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -15,6 +17,8 @@ UNTRANSFORMED = (
     " metadata routing. See the example in the docstring of fit."
 )
 FEWEST_ROWS, MOST_ROWS = 20, 200  # of X and X_val that are compared
+PLAIN_SIZE = 100_000  # numbers, at most, of an X whose checks take longer than what is done with it
+MOST_KNOWN = 100
 FORMATS = ["csr", "csc"]  # of sparse matrices; others are converted to the first
 
 
@@ -59,12 +63,57 @@ def _are_plain(estimator, X, y):
         and X.dtype.isnative
         and X.ndim == 2
         and X.shape[1] == estimator.n_features_in_
+        and X.size <= PLAIN_SIZE
         and not hasattr(estimator, "feature_names_in_")
         and y.dtype.kind in "biuf"
         and len(X) == len(y) > 0
         and y.ndim == 1
         and bool(np.isfinite(X).all() and np.isfinite(y).all())
     )
+
+
+# By the id of a model's feature_names_in_: that array, and columns of a DataFrame that were found to be the same.
+_known_columns: dict = {}
+
+
+def remember_columns(X, names):
+    """Remember that the columns of X, if it is a DataFrame of pandas, are those names in that order."""
+    if names is not None and _is_pandas(X):
+        if len(_known_columns) >= MOST_KNOWN:
+            _known_columns.clear()
+        _known_columns[id(names)] = names, X.columns
+
+
+def plain_array(X, n_features, names):
+    """Return X as an array if it consists of real numbers and has the features of the fit, else None.
+
+    All that is then left to check is whether its numbers are finite, which the kernel finds out in passing;
+    scikit-learn's checks take longer than the prediction of a row.
+
+    Parameters
+    ----------
+    X : object
+    n_features : int
+        The number of features in the fit.
+    names : ndarray or None
+        Their names, if there were any.
+    """
+    if names is not None:
+        known = _known_columns.get(id(names))
+        same = known and _is_pandas(X) and X.size <= PLAIN_SIZE and known[0] is names and X.columns.is_(known[1])
+        X = X.to_numpy() if same else None
+    plain = (
+        type(X) in (np.ndarray, np.memmap)
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == n_features
+        and X.dtype.kind in "fiub"
+    )
+    return X if plain else None
+
+
+def _is_pandas(X):
+    return "pandas" in sys.modules and type(X) is sys.modules["pandas"].DataFrame
 
 
 def check_validation_set(estimator, X_train, X, y, sample_weight):
