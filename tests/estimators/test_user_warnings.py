@@ -85,6 +85,7 @@ def fit_pipeline(model, **data):
 
 
 def fit_with_callbacks(model, **data):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     model.set_callbacks(Watcher())
     line = here()[1] + 1
     model.fit(X, Y, **data)

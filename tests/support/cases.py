@@ -112,7 +112,7 @@ def digest(case, way, folder=None):
     else:
         model = ShallowNetClassifier(**parameters)
     predict = model.predict if case.get("loss") else model.predict_proba
-    if way.get("callback"):
+    if way.get("callback") and hasattr(model, "set_callbacks"):  # from scikit-learn 1.9 on
         model.set_callbacks(Visitor())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -57,6 +57,11 @@ def always_better(estimator, X, y):
     return float(estimator.n_iter_)
 
 
+def with_callbacks(model):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+    return model.set_callbacks(Watcher())
+
+
 # Each gives a model in its state before, and the call that is cut off.
 COURSES = {
     "fit": lambda: (classifier(), lambda model: model.fit(X, Y)),
@@ -74,7 +79,7 @@ COURSES = {
         lambda model: model.fit(X, Y),
     ),
     "validation set": lambda: (classifier(), lambda model: model.fit(X, Y, np.ones(len(Y)), X_val=X, y_val=Y)),
-    "callbacks": lambda: (classifier().set_callbacks(Watcher()), lambda model: model.fit(X, Y)),
+    "callbacks": lambda: (with_callbacks(classifier()), lambda model: model.fit(X, Y)),
     "lbfgs": lambda: (classifier(solver="lbfgs").fit(X, Y), lambda model: model.fit(X[:, 1:], Y)),
 }
 

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..jit.cache import announced
@@ -14,7 +13,7 @@ from ..training.history import History
 from ..training.inference import dtype_of, hidden_activations, predict_outputs
 from ..training.problem import Examples, Problem
 from ..training.sparse_checks import check_sparse
-from .callbacks import Hooks
+from .callbacks import CallbackSupportMixin, Hooks
 from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, kept_network, optimizer_attributes
 from .input_checks import (
     FORMATS,

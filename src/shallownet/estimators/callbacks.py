@@ -1,4 +1,22 @@
-"""scikit-learn's callbacks: called around a fit and around each of its epochs."""
+"""scikit-learn's callbacks: called around a fit and around each of its epochs, from scikit-learn 1.9 on."""
+
+import functools
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ModuleNotFoundError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """An estimator without callbacks: it has no ``set_callbacks``."""
+
+    def with_callbacks(method):
+        """Return the method, called through one more frame, as it is where there are callbacks."""
+
+        @functools.wraps(method)
+        def same_method(estimator, *args, **kwargs):
+            return method(estimator, *args, **kwargs)
+
+        return same_method
 
 
 class Hooks:

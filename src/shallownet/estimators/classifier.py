@@ -4,12 +4,12 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from .base import BaseShallowNet
+from .callbacks import with_callbacks
 from .targets import SINGLE, Labels, classes_of, exact, same_classes
 
 
