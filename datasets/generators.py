@@ -11,7 +11,7 @@ N_SAMPLES = 400
 SEED = 1
 
 
-def planar_flower():
+def planar_flower() -> tuple[np.ndarray, np.ndarray]:
     """Draw a flower of eight petals, four of each class.
 
     In polar coordinates, with the angle t measured from the second axis, the points lie near r = 4 sin(4 t).
@@ -36,7 +36,7 @@ def planar_flower():
     return np.vstack(points), np.repeat([0, 1], n_class)
 
 
-def noisy_circles():
+def noisy_circles() -> tuple[np.ndarray, np.ndarray]:
     """Draw two circles about one centre, the inner with half the radius, blurred until they overlap.
 
     Returns
@@ -48,7 +48,7 @@ def noisy_circles():
     return make_circles(n_samples=N_SAMPLES, factor=0.5, noise=0.3, random_state=SEED)
 
 
-def noisy_moons():
+def noisy_moons() -> tuple[np.ndarray, np.ndarray]:
     """Draw two half circles that reach into each other.
 
     Returns
@@ -60,7 +60,7 @@ def noisy_moons():
     return make_moons(n_samples=N_SAMPLES, noise=0.2, random_state=SEED)
 
 
-def two_class_blobs():
+def two_class_blobs() -> tuple[np.ndarray, np.ndarray]:
     """Draw six round clouds and assign them to two classes in turn.
 
     Returns
@@ -73,7 +73,7 @@ def two_class_blobs():
     return X, cloud % 2
 
 
-def gaussian_quantiles():
+def gaussian_quantiles() -> tuple[np.ndarray, np.ndarray]:
     """Draw one round cloud whose inner half is class 0 and whose outer half is class 1.
 
     Returns

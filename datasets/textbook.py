@@ -25,7 +25,10 @@ or another version of the kernels sums in a different way.
 # ruff: noqa: T201  (this module exists to print)
 
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -36,7 +39,7 @@ from .generators import DATASETS
 HIDDEN_SIZES = 1, 2, 3, 4, 5, 20, 50
 
 
-def gradient_descent(n_hidden):
+def gradient_descent(n_hidden: int) -> ShallowNetClassifier:
     """Return the lecture's network: tanh units, a constant learning rate of 1.2, no penalty, no stopping rule."""
     return ShallowNetClassifier(
         n_hidden,
@@ -56,14 +59,14 @@ def gradient_descent(n_hidden):
     )
 
 
-def accuracy(model, X, y):
+def accuracy(model: Any, X: np.ndarray, y: np.ndarray) -> float:
     """Return the accuracy on the training points, in percent."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the lecture stops after a number of updates
         return 100 * model.fit(X, y).score(X, y)
 
 
-def table():
+def table() -> Iterator[str]:
     """Yield the lines of the table: a row for each model, a column for each data set."""
     sets = {name: generator() for name, generator in DATASETS.items()}
     models = {"logistic regression": LogisticRegression()}

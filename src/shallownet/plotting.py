@@ -5,6 +5,9 @@ for predicted numbers beside the true ones. All are drawn with matplotlib, which
 importing this module does not need it.
 """
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self, TypedDict, Unpack
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -13,6 +16,26 @@ from sklearn.utils.validation import check_is_fitted
 __all__ = ["HiddenWeightsDisplay", "LossCurveDisplay"]
 
 MOST_NAMES = 40  # of features beside their bars; more could not be read
+
+
+class LossCurveOptions(TypedDict, total=False):
+    """What LossCurveDisplay.from_estimator passes to plot."""
+
+    score_ax: Any
+    seconds: float | None
+    yscale: Literal["linear", "log"]
+    train_kw: dict[str, Any] | None
+    validation_kw: dict[str, Any] | None
+    score_kw: dict[str, Any] | None
+
+
+class HiddenWeightsOptions(TypedDict, total=False):
+    """What HiddenWeightsDisplay.from_estimator passes to plot."""
+
+    n_units: int | None
+    order: Literal["importance", "index"]
+    n_columns: int | None
+    cmap: Any
 
 
 class LossCurveDisplay:
@@ -56,7 +79,23 @@ class LossCurveDisplay:
     'epoch'
     """
 
-    def __init__(self, loss_curve, *, validation_loss_curve=None, validation_scores=None, best_iter=None, name=None):
+    ax_: Any
+    score_ax_: Any
+    figure_: Any
+    train_line_: Any
+    validation_line_: Any
+    score_line_: Any
+    best_line_: Any
+
+    def __init__(
+        self,
+        loss_curve: Sequence[float],
+        *,
+        validation_loss_curve: Sequence[float] | None = None,
+        validation_scores: Sequence[float] | None = None,
+        best_iter: int | None = None,
+        name: str | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.validation_scores = validation_scores
@@ -64,7 +103,9 @@ class LossCurveDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **parameters):
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Any = None, **parameters: Unpack[LossCurveOptions]
+    ) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -108,8 +149,16 @@ class LossCurveDisplay:
         return display.plot(ax, **parameters)
 
     def plot(
-        self, ax=None, *, score_ax=None, seconds=None, yscale="linear", train_kw=None, validation_kw=None, score_kw=None
-    ):
+        self,
+        ax: Any = None,
+        *,
+        score_ax: Any = None,
+        seconds: float | None = None,
+        yscale: Literal["linear", "log"] = "linear",
+        train_kw: dict[str, Any] | None = None,
+        validation_kw: dict[str, Any] | None = None,
+        score_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves.
 
         Parameters
@@ -230,14 +279,36 @@ class HiddenWeightsDisplay:
     16
     """
 
-    def __init__(self, weights, *, importance, image_shape=None, feature_names=None):
+    ax_: Any
+    axes_: list[Any]
+    figure_: Any
+    units_: np.ndarray
+    images_: list[Any] | None
+    bars_: list[Any] | None
+    colorbar_: Any
+
+    def __init__(
+        self,
+        weights: np.ndarray,
+        *,
+        importance: np.ndarray,
+        image_shape: tuple[int, int] | None = None,
+        feature_names: Sequence[str] | np.ndarray | None = None,
+    ) -> None:
         self.weights = weights
         self.importance = importance
         self.image_shape = image_shape
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, *, image_shape=None, ax=None, **parameters):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+        **parameters: Unpack[HiddenWeightsOptions],
+    ) -> Self:
         """Draw the hidden weights of a fitted estimator.
 
         Parameters
@@ -281,7 +352,15 @@ class HiddenWeightsDisplay:
         )
         return display.plot(ax, **parameters)
 
-    def plot(self, ax=None, *, n_units=16, order="importance", n_columns=None, cmap="RdBu_r"):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        n_units: int | None = 16,
+        order: Literal["importance", "index"] = "importance",
+        n_columns: int | None = None,
+        cmap: Any = "RdBu_r",
+    ) -> Self:
         """Draw the weights, all units on one scale that is symmetric about 0.
 
         Parameters
@@ -375,22 +454,22 @@ class HiddenWeightsDisplay:
 
     def _draw_images(self, cmap):
         cmap, norm = self._scale(cmap)
-        self.images_ = []
+        self.images_ = images = []
         for axes, unit in zip(self.axes_, self.units_, strict=True):
             pixels = self.weights[:, unit].reshape(self.image_shape)
-            self.images_.append(axes.imshow(pixels, cmap=cmap, norm=norm))
+            images.append(axes.imshow(pixels, cmap=cmap, norm=norm))
             axes.set(xticks=[], yticks=[])
-        self.colorbar_ = self.figure_.colorbar(self.images_[0], ax=self.axes_, label="weight", fraction=0.05, aspect=30)
+        self.colorbar_ = self.figure_.colorbar(images[0], ax=self.axes_, label="weight", fraction=0.05, aspect=30)
 
     def _draw_bars(self, cmap):
         from matplotlib.ticker import MaxNLocator
 
         cmap, norm = self._scale(cmap)
         features = np.arange(self.weights.shape[0])
-        self.bars_ = []
+        self.bars_ = bars = []
         for axes, unit in zip(self.axes_, self.units_, strict=True):
             weights = self.weights[:, unit]
-            self.bars_.append(axes.barh(features, weights, color=cmap(norm(weights)), edgecolor="grey", linewidth=0.3))
+            bars.append(axes.barh(features, weights, color=cmap(norm(weights)), edgecolor="grey", linewidth=0.3))
             axes.axvline(0, color="grey", linewidth=0.8)
             axes.set(xlim=(1.05 * norm.vmin, 1.05 * norm.vmax), xlabel="weight")
             axes.xaxis.set_major_locator(MaxNLocator(nbins=2, symmetric=True))

@@ -13,6 +13,7 @@ from ..training.history import History
 from ..training.inference import dtype_of, hidden_activations, predict_outputs
 from ..training.problem import Examples, Problem
 from ..training.sparse_checks import check_sparse
+from .annotations import Data
 from .callbacks import CallbackSupportMixin, Hooks
 from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, kept_network, optimizer_attributes
 from .input_checks import (
@@ -35,6 +36,23 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
 
     What is learned is up to the class: its method ``_task`` returns the Task, such as ``Labels``.
     """
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    loss_: float
+    best_loss_: float | None
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    validation_loss_curve_: list[float] | None
+    best_validation_score_: float | None
+    best_iter_: int | None
+    n_iter_: int
+    t_: int
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     def _fit(self, X, y, sample_weight, held_out: tuple = (None, None, None), *, incremental=False, **options):
         """Check the data, train, and set the fitted attributes; an error leaves the estimator as it was.
@@ -133,7 +151,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
                 before[name] = vars(self)[name]
         self.__dict__ = before
 
-    def hidden_activations(self, X):
+    def hidden_activations(self, X: Data) -> np.ndarray:
         """Return the output of the hidden layer.
 
         Parameters

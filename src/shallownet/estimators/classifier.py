@@ -1,15 +1,30 @@
 """The classifier: its parameters and public methods, and which labels it learns."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
+from .annotations import (
+    Activation,
+    BatchSize,
+    ClassWeight,
+    Data,
+    Initialization,
+    RandomState,
+    Routing,
+    Schedule,
+    Scoring,
+    Solver,
+    fit_method,
+    if_stochastic,
+)
 from .base import BaseShallowNet
-from .callbacks import with_callbacks
 from .targets import SINGLE, Labels, classes_of, exact, same_classes
 
 
@@ -304,6 +319,25 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
     True
     """
 
+    classes_: np.ndarray
+
+    if TYPE_CHECKING:  # scikit-learn makes these of the signatures
+
+        def set_fit_request(  # noqa: D102
+            self,
+            *,
+            sample_weight: Routing = ...,
+            X_val: Routing = ...,
+            y_val: Routing = ...,
+            sample_weight_val: Routing = ...,
+        ) -> Self: ...
+
+        def set_partial_fit_request(self, *, sample_weight: Routing = ..., classes: Routing = ...) -> Self: ...  # noqa: D102
+
+        def set_score_request(self, *, sample_weight: Routing = ...) -> Self: ...  # noqa: D102
+
+        def score(self, X: Data, y: Data, sample_weight: ArrayLike | None = None) -> float: ...  # noqa: D102
+
     _mlp_name = "MLPClassifier"
     _parameter_constraints = {
         **BaseShallowNet._parameter_constraints,
@@ -313,38 +347,38 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] | np.ndarray = (100,),
+        activation: Activation = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        init="glorot_uniform",
-        negative_slope=0.01,
-        class_weight=None,
-        dropout=0.0,
-        label_smoothing=0.0,
-        scoring=None,
-        n_jobs=None,
-    ):
+        solver: Solver = "adam",
+        alpha: float = 0.0001,
+        batch_size: BatchSize = "auto",
+        learning_rate: Schedule = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        init: Initialization = "glorot_uniform",
+        negative_slope: float = 0.01,
+        class_weight: ClassWeight = None,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -376,9 +410,17 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         self.scoring = scoring
         self.n_jobs = n_jobs
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    @fit_method
+    def fit(
+        self,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Data | None = None,
+        y_val: Data | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the network to examples X with labels y.
 
         Parameters
@@ -440,10 +482,11 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    @available_if(lambda self: self._check_stochastic())
-    @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    @if_stochastic
+    @fit_method
+    def partial_fit(
+        self, X: Data, y: Data, sample_weight: ArrayLike | None = None, classes: ArrayLike | None = None
+    ) -> Self:
         """Continue training with one epoch over the examples.
 
         Parameters
@@ -513,7 +556,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
                 f" Previously got {self.classes_}, `y` has {found}"
             )
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Data) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -537,7 +580,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         """
         return self._outputs(X, self._fitted())
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Data) -> np.ndarray:
         """Return the logarithm of the probability of each class.
 
         Parameters
@@ -560,7 +603,7 @@ class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
 
-    def predict(self, X):
+    def predict(self, X: Data) -> Any:
         """Return the most probable class of each example, or for multilabel targets the labels above one half.
 
         Parameters

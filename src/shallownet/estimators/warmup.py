@@ -1,8 +1,10 @@
 """Compiling ahead of time: for a container image, or before the first request."""
 
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
 from ..jit.cache import places
@@ -11,7 +13,13 @@ from ..jit.threads import startable
 from .classifier import ShallowNetClassifier
 
 
-def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbose=False):
+def warmup(
+    *,
+    dtypes: Sequence[DTypeLike] = ("float32", "float64"),
+    sparse: bool = False,
+    parallel: bool = True,
+    verbose: bool = False,
+) -> None:
     """Compile everything that fit and predict use ahead of time, and store it in the cache on disk.
 
     Afterwards neither this process nor a later one with the same cache compiles anything, for classification or
@@ -59,11 +67,11 @@ def warmup(*, dtypes=("float32", "float64"), sparse=False, parallel=True, verbos
         ENV NUMBA_CACHE_DIR=/opt/compiled
         RUN python -c "import shallownet; shallownet.warmup()"
     """
-    dtypes = [np.dtype(dtype) for dtype in dtypes]
-    for dtype in dtypes:
+    real = [np.dtype(dtype) for dtype in dtypes]
+    for dtype in real:
         if dtype not in (np.float32, np.float64):
             raise ValueError(f"dtypes must be among 'float32' and 'float64', got {dtype.name!r}.")
-    for dtype in dtypes:
+    for dtype in real:
         for kind in ["dense", "sparse"] if sparse else ["dense"]:
             _report(verbose, f"{dtype.name}, {kind} X", _use_all, dtype, kind == "sparse")
     if parallel and startable():
