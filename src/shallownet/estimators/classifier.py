@@ -29,21 +29,28 @@ from .targets import SINGLE, Labels, classes_of, exact, same_classes
 
 
 class ShallowNetClassifier(ClassifierMixin, BaseShallowNet):
-    """A neural network with one hidden layer, trained on the CPU by compiled, parallel kernels.
+    r"""A neural network with one hidden layer, trained on the CPU by compiled, parallel kernels.
 
     A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier` with one hidden layer: it has the same
     parameters, the same fitted attributes and, in float64, the same results for the same ``random_state``, and is
-    many times faster. The network computes for an example x (a row of X), with the hidden activation g::
+    many times faster. The network computes for an example x (a row of X), with the hidden activation g:
 
-        z1 = W1 x + b1      a1 = g(z1)
-        z2 = W2 a1 + b2     a2 = sigma(z2) for two classes, softmax(z2) for more
+    .. math::
+
+        z_1 = W_1 x + b_1, \quad a_1 = g(z_1)
+
+        z_2 = W_2 a_1 + b_2, \quad a_2 = \sigma(z_2) \text{ for two classes, } \mathrm{softmax}(z_2) \text{ for more}
 
     with sigma(z) = 1 / (1 + exp(-z)); for multilabel targets there is one logistic output per label. The loss of a
-    batch of examples with targets y and weights s is::
+    batch of examples with targets y and weights s is, with the losses L_i of softmax and of logistic outputs:
 
-        J = sum_i s_i L_i / S + alpha / (2 S) (||W1||^2 + ||W2||^2),    S = sum_i s_i
-        L_i = -sum_k y_ik log a2_ik                                     softmax
-        L_i = -sum_k (y_ik log a2_ik + (1 - y_ik) log(1 - a2_ik))       logistic
+    .. math::
+
+        J = \frac{1}{S} \sum_i s_i L_i + \frac{\alpha}{2 S} (\|W_1\|^2 + \|W_2\|^2), \quad S = \sum_i s_i
+
+        L_i = -\sum_k y_{ik} \log a_{ik} \text{ (softmax)}
+
+        L_i = -\sum_k (y_{ik} \log a_{ik} + (1 - y_{ik}) \log(1 - a_{ik})) \text{ (logistic)}
 
     Parameters
     ----------
