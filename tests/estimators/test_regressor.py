@@ -367,7 +367,10 @@ def test_score_of_a_task_is_r2(y, weights):
 # --- what it has beyond MLPRegressor --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scoring", [None, "loss", "neg_mean_absolute_error", lambda model, X, y: -len(y)], ids=str)
+SCORINGS = {"None": None, "loss": "loss", "named": "neg_mean_absolute_error", "callable": lambda model, X, y: -len(y)}
+
+
+@pytest.mark.parametrize("scoring", SCORINGS.values(), ids=SCORINGS)
 def test_a_validation_set_of_ones_own(scoring):
     model = model_of(scoring=scoring, early_stopping=True, n_iter_no_change=3, max_iter=80, learning_rate_init=0.05)
     model.fit(X[:300], SEVERAL[:300], X_val=X[300:], y_val=SEVERAL[300:])

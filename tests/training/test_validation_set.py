@@ -112,7 +112,7 @@ def weighted(estimator, X, y, sample_weight=None):
 @pytest.mark.parametrize(
     ("scoring", "uses_weights"),
     [(plain, False), (weighted, True), ("accuracy", True), ("adjusted_rand_score", False), (None, True)],
-    ids=str,
+    ids=["plain", "weighted", "accuracy", "adjusted_rand_score", "None"],
 )
 def test_scorers_get_weights_if_they_take_them(scoring, uses_weights):
     with_weights = model_of(scoring=scoring).fit(X_TRAIN, Y_TRAIN, **OWN, sample_weight_val=WEIGHTS)
