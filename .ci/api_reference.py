@@ -1,4 +1,4 @@
-"""Write the pages of the API reference: ``python .ci/api_reference.py FOLDER`` (default ./pages), with the extra ``docs``.
+"""Write the pages of the API reference: ``python .ci/api_reference.py FOLDER`` (default ./pages), with the extra docs.
 
 pdoc renders the docstrings. What it does not know of numpydoc is done before: literal blocks, and formulas, which
 become MathML and so need no script. Then every link on the pages is followed; a broken one is an error.

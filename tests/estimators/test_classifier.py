@@ -421,6 +421,7 @@ def test_frames_of_other_numbers_give_what_their_array_gives():
         for _ in range(2):  # of the second time the columns are known
             assert_allclose(model.predict_proba(rows), model.predict_proba(frame), rtol=1e-6)
 
+
 FRAMES = {
     "pandas": lambda names: pandas.DataFrame(X, columns=names),
     "polars": lambda names: polars.DataFrame(X, schema=list(names)),
