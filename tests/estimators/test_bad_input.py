@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
 from shallownet import ShallowNetClassifier
+from shallownet.estimators import base
 from shallownet.training.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -509,7 +510,7 @@ def test_plain_arrays_pass_no_other_checks_than_others_do(rows, names, monkeypat
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         fast = model.predict_proba(rows)
-        monkeypatch.setattr(ShallowNetClassifier, "_is_plain", lambda self, X, fitted: False)
+        monkeypatch.setattr(base, "plain_array", lambda X, n_features, names: None)
         np.testing.assert_array_equal(fast, model.predict_proba(rows))
 
 

@@ -1,29 +1,49 @@
 """The regressor: its parameters and public methods, and which numbers it learns."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Literal, Self
 
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.callback import with_callbacks
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
+from .annotations import (
+    Activation,
+    BatchSize,
+    Data,
+    Initialization,
+    RandomState,
+    Routing,
+    Schedule,
+    Scoring,
+    Solver,
+    fit_method,
+    if_stochastic,
+)
 from .base import BaseShallowNet
 from .real_targets import LOSSES, RealTargets
 
 
 class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
-    """A neural network with one hidden layer for regression, trained on the CPU by compiled, parallel kernels.
+    r"""A neural network with one hidden layer for regression, trained on the CPU by compiled, parallel kernels.
 
     A drop-in replacement for :class:`sklearn.neural_network.MLPRegressor` with one hidden layer: it has the same
     parameters, the same fitted attributes and, in float64, the same results for the same ``random_state``, and is
-    many times faster. The network computes for an example x (a row of X), with the hidden activation g::
+    many times faster. The network computes for an example x (a row of X), with the hidden activation g:
 
-        z1 = W1 x + b1      a1 = g(z1)
-        z2 = W2 a1 + b2     a2 = z2, or exp(z2) for loss='poisson'
+    .. math::
 
-    The loss of a batch of examples with targets y, K numbers each, and weights s is::
+        z_1 = W_1 x + b_1, \quad a_1 = g(z_1)
 
-        J = sum_i s_i L_i / S + alpha / (2 S) (||W1||^2 + ||W2||^2),    S = sum_i s_i
+        z_2 = W_2 a_1 + b_2, \quad a_2 = z_2, \text{ or } \exp(z_2) \text{ for loss='poisson'}
+
+    The loss of a batch of examples with targets y, K numbers each, and weights s is
+
+    .. math::
+
+        J = \frac{1}{S} \sum_i s_i L_i + \frac{\alpha}{2 S} (\|W_1\|^2 + \|W_2\|^2), \quad S = \sum_i s_i
 
     with L_i by ``loss``, below. Scale y, as with StandardScaler in a TransformedTargetRegressor: learning is slow
     where targets are far from 0 or their spread is far from 1 (not for 'poisson', whose targets are counts).
@@ -290,6 +310,23 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
     True
     """
 
+    if TYPE_CHECKING:  # scikit-learn makes these of the signatures
+
+        def set_fit_request(  # noqa: D102
+            self,
+            *,
+            sample_weight: Routing = ...,
+            X_val: Routing = ...,
+            y_val: Routing = ...,
+            sample_weight_val: Routing = ...,
+        ) -> Self: ...
+
+        def set_partial_fit_request(self, *, sample_weight: Routing = ...) -> Self: ...  # noqa: D102
+
+        def set_score_request(self, *, sample_weight: Routing = ...) -> Self: ...  # noqa: D102
+
+        def score(self, X: Data, y: Data, sample_weight: ArrayLike | None = None) -> float: ...  # noqa: D102
+
     _mlp_name = "MLPRegressor"
     _parameter_constraints = {
         **BaseShallowNet._parameter_constraints,
@@ -300,39 +337,39 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
 
     def __init__(
         self,
-        loss="squared_error",
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        loss: Literal["squared_error", "poisson", "absolute_error", "quantile", "huber"] = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] | np.ndarray = (100,),
+        activation: Activation = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        init="glorot_uniform",
-        negative_slope=0.01,
-        quantile=0.5,
-        delta=1.0,
-        dropout=0.0,
-        scoring=None,
-        n_jobs=None,
-    ):
+        solver: Solver = "adam",
+        alpha: float = 0.0001,
+        batch_size: BatchSize = "auto",
+        learning_rate: Schedule = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        init: Initialization = "glorot_uniform",
+        negative_slope: float = 0.01,
+        quantile: float = 0.5,
+        delta: float = 1.0,
+        dropout: float = 0.0,
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -365,9 +402,17 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
         self.scoring = scoring
         self.n_jobs = n_jobs
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    @fit_method
+    def fit(
+        self,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Data | None = None,
+        y_val: Data | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the network to examples X with targets y.
 
         Parameters
@@ -429,10 +474,9 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    @available_if(lambda self: self._check_stochastic())
-    @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
-    def partial_fit(self, X, y, sample_weight=None):
+    @if_stochastic
+    @fit_method
+    def partial_fit(self, X: Data, y: Data, sample_weight: ArrayLike | None = None) -> Self:
         """Continue training with one epoch over the examples.
 
         Parameters
@@ -462,7 +506,7 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
             delta=float(self.delta),
         )
 
-    def predict(self, X):
+    def predict(self, X: Data) -> np.ndarray:
         """Return the predicted targets.
 
         Parameters
