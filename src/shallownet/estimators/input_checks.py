@@ -61,10 +61,9 @@ def _are_plain(estimator, X, y):
         type(X) is type(y) is np.ndarray
         and X.dtype.char in "fd"
         and X.dtype.isnative
-        and X.ndim == 2
-        and X.shape[1] == estimator.n_features_in_
-        and X.size <= PLAIN_SIZE
         and not hasattr(estimator, "feature_names_in_")
+        and plain_array(X, estimator.n_features_in_, None) is not None
+        and X.size <= PLAIN_SIZE
         and y.dtype.kind in "biuf"
         and len(X) == len(y) > 0
         and y.ndim == 1

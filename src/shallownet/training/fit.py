@@ -70,7 +70,7 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
         optimizer_state = {"rate": learning_rate.rate, "moments": network.moments()}
     coefs, intercepts = network.weights()
     # products of two weights leave room for those with X, or the outputs are looked at
-    if network.largest_weight() >= np.finfo(network.dtype).max ** 0.25:
+    if not network.largest_weight() < np.finfo(network.dtype).max ** 0.25:  # so if it is NaN
         _check_outputs(coefs, intercepts, problem, hyperparameters)
     kept = network.kept() if incremental else None
     return NetworkState(coefs=coefs, intercepts=intercepts, network=kept, **optimizer_state)
