@@ -1,6 +1,9 @@
 """What the estimators have in common: a fit from the user's data to the fitted attributes, and forward propagation."""
 
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +16,7 @@ from ..training.history import History
 from ..training.inference import dtype_of, hidden_activations, predict_outputs
 from ..training.problem import Examples, Problem
 from ..training.sparse_checks import check_sparse
-from .annotations import Data
+from .annotations import Data, Routing
 from .callbacks import CallbackSupportMixin, Hooks
 from .fitted_attributes import FITTED, OF_FEATURES, continued, fitted_attributes, kept_network, optimizer_attributes
 from .input_checks import (
@@ -53,6 +56,21 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
     out_activation_: str
     n_features_in_: int
     feature_names_in_: np.ndarray
+
+    if TYPE_CHECKING:  # scikit-learn makes these of the signatures
+
+        def set_fit_request(  # noqa: D102
+            self,
+            *,
+            sample_weight: Routing = ...,
+            X_val: Routing = ...,
+            y_val: Routing = ...,
+            sample_weight_val: Routing = ...,
+        ) -> Self: ...
+
+        def set_score_request(self, *, sample_weight: Routing = ...) -> Self: ...  # noqa: D102
+
+        def score(self, X: Data, y: Data, sample_weight: ArrayLike | None = None) -> float: ...  # noqa: D102
 
     def _fit(self, X, y, sample_weight, held_out: tuple = (None, None, None), *, incremental=False, **options):
         """Check the data, train, and set the fitted attributes; an error leaves the estimator as it was.

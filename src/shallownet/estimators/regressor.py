@@ -310,22 +310,9 @@ class ShallowNetRegressor(RegressorMixin, BaseShallowNet):
     True
     """
 
-    if TYPE_CHECKING:  # scikit-learn makes these of the signatures
-
-        def set_fit_request(  # noqa: D102
-            self,
-            *,
-            sample_weight: Routing = ...,
-            X_val: Routing = ...,
-            y_val: Routing = ...,
-            sample_weight_val: Routing = ...,
-        ) -> Self: ...
+    if TYPE_CHECKING:  # scikit-learn makes it of the signature
 
         def set_partial_fit_request(self, *, sample_weight: Routing = ...) -> Self: ...  # noqa: D102
-
-        def set_score_request(self, *, sample_weight: Routing = ...) -> Self: ...  # noqa: D102
-
-        def score(self, X: Data, y: Data, sample_weight: ArrayLike | None = None) -> float: ...  # noqa: D102
 
     _mlp_name = "MLPRegressor"
     _parameter_constraints = {
