@@ -10,7 +10,7 @@ import llvmlite
 import numba
 import numpy as np
 import pytest
-from children import PACKAGE, Copy, finish
+from children import PACKAGE, Copy, finish, start
 
 from shallownet.jit import cache, compiling, linking
 from shallownet.jit import trusted_dir as folders
@@ -163,6 +163,40 @@ def test_entry_with_a_symbol_that_is_missing_is_dropped_and_compiled_anew(chosen
         assert not is_loaded()
     assert not is_loaded()
     assert is_loaded()
+
+
+LEAN = """
+import gc, json, sys
+gc.set_threshold(500, 7, 3)
+import numpy as np, numba, shallownet
+thresholds = gc.get_threshold()
+X, y = np.random.RandomState(0).randn(40, 3), np.arange(40) % 2
+def fit(**parameters):
+    return shallownet.ShallowNetClassifier(3, "tanh", max_iter=3, random_state=0, n_jobs=1, **parameters).fit(X, y)
+result = fit().loss_curve_
+ready = "numba.np.npyimpl" in sys.modules
+assert numba.njit(lambda a: np.sort(a)[0])(np.arange(3.0)) == 0  # Numba compiles as ever
+fit(solver="sgd").hidden_activations(X)
+print(json.dumps({"file": shallownet.__file__, "result": result, "ready": ready, "thresholds": thresholds}))
+"""
+
+
+def test_an_entry_is_loaded_without_what_numba_needs_to_compile():
+    """That takes half of a first fit. The collector, which rests during the import, works on as it was set."""
+    first, second = (finish(start(LEAN, PYTHONWARNINGS="ignore")) for _ in range(2))
+    assert second["result"] == first["result"]
+    assert not second["ready"]
+    assert second["thresholds"] == [500, 7, 3]
+
+
+def test_numba_is_told_more_where_an_entry_needs_it(chosen, monkeypatch):
+    """Its own symbols may become known only when it gets ready to compile."""
+    assert not is_loaded()
+    told = []
+    monkeypatch.setattr(cache, "missing", lambda symbols: {"NRT_of_tomorrow"} - set(told))
+    monkeypatch.setattr(numba.core.cpu.CPUContext, "refresh", lambda context: told.append("NRT_of_tomorrow"))
+    assert is_loaded()
+    assert told
 
 
 @pytest.mark.parametrize("kind", list(DAMAGE))

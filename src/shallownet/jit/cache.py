@@ -30,6 +30,7 @@ import numba
 import numpy
 from numba.core import caching, config
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
@@ -112,7 +113,6 @@ class Cache(caching.NullCache):
 
         Then this process is the one to compile it, until ``release``.
         """
-        target_context.refresh()
         key = self._name, sig, target_context.codegen().magic_tuple()
         end = time.monotonic() + PATIENCE
         may_compile = told = False
@@ -147,7 +147,7 @@ class Cache(caching.NullCache):
                         found, symbols, reload_init, payload = pickle.loads(content)
                         for function in reload_init:  # it may load a library with symbols
                             function()
-                        if found == key and not missing(symbols):
+                        if found == key and _defined(symbols, target_context):
                             folder.touch(name)
                             return CompileResult._rebuild(target_context, *payload)
                     folder.remove(name)
@@ -213,6 +213,17 @@ def symbols_of(library: Any) -> set[str]:
 def missing(symbols: Any) -> set[str]:
     """Return those of the names that are not defined in this process; LLVM ends a process whose code uses one."""
     return {name for name in symbols if llvmlite.binding.address_of_symbol(name) is None}
+
+
+def _defined(symbols: Any, target_context: Any) -> bool:
+    """Return whether this process defines all that compiled code uses, once Numba has been told that it is needed.
+
+    What Numba needs to compile, the other half of its modules, takes half of a first fit that only loads its code.
+    """
+    rtsys.initialize(target_context)
+    if missing(symbols):
+        target_context.refresh()
+    return not missing(symbols)
 
 
 def _remove_old_states(folder: Folder) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 from numba.core.compiler_lock import global_compiler_lock
 
+from .collector import collector_paused
+
 SECONDS = 0.25  # between collections of garbage by the thread that waits; Windows looks for Ctrl-C as often
 
 
@@ -39,8 +41,8 @@ def in_compiler_thread(function: Callable, *arguments: Any, give_up: Callable[[]
 
     def work() -> None:
         try:
-            with global_compiler_lock:
-                outcome.append((_without_collections(function, *arguments), None))
+            with global_compiler_lock, collector_paused():
+                outcome.append((function(*arguments), None))
         except BaseException as error:
             outcome.append((None, error))
 
@@ -53,19 +55,6 @@ def in_compiler_thread(function: Callable, *arguments: Any, give_up: Callable[[]
         finally:
             del error  # it holds this frame, which holds it
     return result
-
-
-def _without_collections(function: Callable, *arguments: Any) -> Any:
-    """Call a function while the garbage collector does not begin by itself.
-
-    It would look again and again through what is made to stay: a third of a fit that loads its code.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(0)
-    try:
-        return function(*arguments)
-    finally:
-        gc.set_threshold(*before)
 
 
 def _run_and_wait(work: Callable, give_up: Callable[[], None]) -> None:
