@@ -22,7 +22,13 @@ from latex2mathml.converter import convert
 
 import shallownet
 
-MODULES = ["shallownet", "shallownet.plotting", "shallownet.datasets", "shallownet.datasets.textbook"]
+MODULES = [
+    "shallownet",
+    "shallownet.plotting",
+    "shallownet.onnx",
+    "shallownet.datasets",
+    "shallownet.datasets.textbook",
+]
 SCIKIT_LEARN = "https://scikit-learn.org/stable/modules/generated/"
 STYLE = """<style>
 math[display=block] { margin: .6em 0 }

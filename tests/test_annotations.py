@@ -10,6 +10,7 @@ import pytest
 
 import shallownet
 import shallownet.datasets
+import shallownet.onnx
 import shallownet.plotting
 from shallownet import ShallowNetClassifier, datasets
 from shallownet.datasets import textbook
@@ -17,6 +18,7 @@ from shallownet.datasets import textbook
 PUBLIC = [
     *(vars(shallownet)[name] for name in shallownet.__all__ if callable(vars(shallownet)[name])),
     *(vars(shallownet.plotting)[name] for name in shallownet.plotting.__all__),
+    shallownet.onnx.to_onnx,
     *(vars(datasets)[name] for name in datasets.__all__ if callable(vars(datasets)[name])),
     *(textbook.gradient_descent, textbook.accuracy, textbook.table),
 ]
@@ -66,6 +68,7 @@ import numpy as np
 from shallownet import ShallowNetClassifier, warmup
 from shallownet.datasets import planar_flower
 from shallownet.datasets.textbook import gradient_descent
+from shallownet.onnx import to_onnx
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
 
 X, y = planar_flower()
@@ -87,6 +90,8 @@ model.hidden_activations(x=X)  # error: Unexpected keyword argument "x"
 model.set_fit_request(X_vall=True)  # error: Unexpected keyword argument "X_vall"
 warmup(dtype=["float32"])  # error: Unexpected keyword argument "dtype"
 planar_flower(100)  # error: Too many arguments
+to_onnx(model, dtype="float32", input="X")  # error: Unexpected keyword argument "input"
+to_onnx(X)  # error: Argument 1 to "to_onnx" has incompatible type
 LossCurveDisplay.from_estimator(model, yscale="log").plot(seconds=1.5)
 LossCurveDisplay.from_estimator(model, yscal="log")  # error: Unexpected keyword argument "yscal"
 HiddenWeightsDisplay.from_estimator(model, image_shape=(8, 8), n_unit=4)  # error: Unexpected keyword argument "n_unit"

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 MOST_LINES = 350  # of a module, its docstrings aside
 
 # From the lowest to the highest; a module imports from its own package and from lower ones.
-PACKAGES = ["datasets", "jit", "simd", "kernels", "training", "estimators", "plotting", "demo"]
+PACKAGES = ["datasets", "jit", "simd", "kernels", "training", "estimators", "plotting", "onnx", "demo"]
 DOORS = {"__init__": "estimators", "__main__": "demo", "_classifier": "estimators", "_version": "jit"}
 COMPILED = {"jit", "simd", "kernels"}
 OUTSIDE_OF_COMPILED = {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names

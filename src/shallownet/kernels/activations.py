@@ -23,10 +23,12 @@ To add an activation
 3. In the docstrings of ShallowNetClassifier and ShallowNetRegressor: its name, in the list of values; its name again,
    with its formula, in the list below; and the paper that it is from, here and there. There, references are numbered in
    the order in which they are cited, so the numbers of those that follow grow by one.
-4. In ``CHANGELOG.md``: its name.
+4. In ``onnx.ACTIVATION_GRAPHS``: its formula in operators of ONNX.
+5. In ``CHANGELOG.md``: its name.
 
-``tests/kernels/test_activations.py`` and ``tests/test_documentation.py`` check steps 1 to 3, and need no change. The
-tests of training, prediction, the estimator and the command line take each row of ``REGISTRY`` by themselves.
+``tests/kernels/test_activations.py``, ``tests/test_documentation.py`` and ``tests/test_onnx.py`` check steps 1 to 4,
+and need no change. The tests of training, prediction, the estimator and the command line take each row of ``REGISTRY``
+by themselves.
 
 ``activate`` is written out because Numba compiles neither tables of functions nor loops over them. A chain of routines
 made from ``REGISTRY`` has the same results but takes 4 % longer to compile, which delays the first fit; instead, a test

@@ -26,6 +26,7 @@ To add a loss
 3. In ``estimators/targets.py`` or ``estimators/real_targets.py``: the Task whose ``output`` it is, with its targets
    (``encode``) and the parameters of the loss (``loss_parameters``).
 4. In the docstring of the estimator: its formula.
+5. In ``onnx.OUTPUT_GRAPHS``: the formula of the output activation in operators of ONNX.
 
 For a loss of real numbers that is another function of the residual, whose derivative is as in ``residual_loss``, a row
 of ``LOSSES`` in ``estimators/real_targets.py`` does all of step 1 and 3.
