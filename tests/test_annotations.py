@@ -12,7 +12,7 @@ import shallownet
 import shallownet.datasets
 import shallownet.onnx
 import shallownet.plotting
-from shallownet import ShallowNetClassifier, datasets
+from shallownet import ShallowNetClassifier, TabularNetClassifier, TabularNetRegressor, datasets
 from shallownet.datasets import textbook
 
 PUBLIC = [
@@ -52,7 +52,9 @@ def test_everything_public_is_annotated(public):
 
 
 def test_every_described_attribute_is_annotated():
-    for public in [ShallowNetClassifier, *(vars(shallownet.plotting)[name] for name in shallownet.plotting.__all__)]:
+    ours = [ShallowNetClassifier, TabularNetClassifier, TabularNetRegressor]
+    ours += [shallownet.SmoothClipScaler, shallownet.PiecewiseLinearEncoder]
+    for public in [*ours, *(vars(shallownet.plotting)[name] for name in shallownet.plotting.__all__)]:
         text = inspect.cleandoc(public.__doc__).partition("Attributes\n---")[2]
         described = {
             name for names in re.findall(r"^(\w[\w, ]*_) : ", text, re.MULTILINE) for name in names.split(", ")
@@ -65,7 +67,7 @@ def test_every_described_attribute_is_annotated():
 # What follows "# error:" is a part of what mypy says of the line; it says nothing of the others.
 USER = """
 import numpy as np
-from shallownet import ShallowNetClassifier, warmup
+from shallownet import PiecewiseLinearEncoder, ShallowNetClassifier, TabularNetClassifier, warmup
 from shallownet.datasets import planar_flower
 from shallownet.datasets.textbook import gradient_descent
 from shallownet.onnx import to_onnx
@@ -88,6 +90,11 @@ model.predict()  # error: Missing positional argument "X"
 model.predict_proba(X, X)  # error: Too many arguments
 model.hidden_activations(x=X)  # error: Unexpected keyword argument "x"
 model.set_fit_request(X_vall=True)  # error: Unexpected keyword argument "X_vall"
+table = TabularNetClassifier(4, categorical_features=["a"], class_weight="balanced").fit(X, y, sample_weight=y)
+text = table.temperature_  # error: expression has type "float"
+TabularNetClassifier(n_net=4)  # error: Unexpected keyword argument "n_net"
+TabularNetClassifier(4, 256)  # error: Too many positional arguments
+text = PiecewiseLinearEncoder(8).fit(X).transform(X)  # error: expression has type "ndarray
 warmup(dtype=["float32"])  # error: Unexpected keyword argument "dtype"
 planar_flower(100)  # error: Too many arguments
 to_onnx(model, dtype="float32", input="X")  # error: Unexpected keyword argument "input"

@@ -7,17 +7,26 @@ import pkgutil
 import re
 
 import matplotlib.pyplot as plt
+import pandas
 import pytest
 import sklearn
 
 import shallownet
 import shallownet.datasets
-from shallownet import ShallowNetClassifier, ShallowNetRegressor
+from shallownet import (
+    PiecewiseLinearEncoder,
+    ShallowNetClassifier,
+    ShallowNetRegressor,
+    SmoothClipScaler,
+    TabularNetClassifier,
+    TabularNetRegressor,
+)
 from shallownet.estimators.fitted_attributes import FITTED
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
 
 ESTIMATORS = [ShallowNetClassifier, ShallowNetRegressor]
-PUBLIC = [*ESTIMATORS, LossCurveDisplay, HiddenWeightsDisplay]
+OF_TABLES = [TabularNetClassifier, TabularNetRegressor, SmoothClipScaler, PiecewiseLinearEncoder]
+PUBLIC = [*ESTIMATORS, *OF_TABLES, LossCurveDisplay, HiddenWeightsDisplay]
 MODULES = [
     importlib.import_module(module.name)
     for package in (shallownet, shallownet.datasets)
@@ -26,7 +35,11 @@ MODULES = [
 ]
 FINDER = doctest.DocTestFinder(exclude_empty=True)
 FOUND = [
-    *(test for public in ESTIMATORS for test in FINDER.find(public, f"shallownet.{public.__name__}", module=False)),
+    *(
+        test
+        for public in [*ESTIMATORS, *OF_TABLES]
+        for test in FINDER.find(public, f"shallownet.{public.__name__}", module=False)
+    ),
     *(test for module in MODULES for test in FINDER.find(module)),
 ]
 EXAMPLES = [test for test in FOUND if test.examples]
@@ -76,6 +89,36 @@ def test_every_fitted_attribute_is_described():
     assert set(entries(ShallowNetRegressor.__doc__, "Attributes")) == public - {"classes_"}
 
 
+FITTED_ON_TABLES = {
+    TabularNetClassifier: ([["a", 1.0], ["b", 2.0]], [0, 1]),
+    TabularNetRegressor: ([["a", 1.0], ["b", 2.0]], [0, 1]),
+    SmoothClipScaler: ([[1.0], [2.0]], None),
+    PiecewiseLinearEncoder: ([[1.0], [2.0]], None),
+}
+
+
+@pytest.mark.parametrize("public", FITTED_ON_TABLES, ids=lambda public: public.__name__)
+def test_every_fitted_attribute_of_a_table_is_described(public):
+    X, y = FITTED_ON_TABLES[public]
+    fitted = public().fit(pandas.DataFrame(X, columns=["a", "b"][: len(X[0])]), y)
+    assert set(entries(public.__doc__, "Attributes")) == {name for name in vars(fitted) if name.endswith("_")}
+
+
+@pytest.mark.parametrize("section", ["Parameters", "Attributes"])
+def test_what_both_estimators_for_tables_have_is_described_alike(section):
+    one, other = (
+        {
+            name: text.replace("Regressor", "Classifier").strip()
+            for name, text in entries(public.__doc__, section).items()
+        }
+        for public in (TabularNetClassifier, TabularNetRegressor)
+    )
+    assert {name for name in one.keys() & other.keys() if one[name] != other[name]} == {
+        "n_nets",
+        "estimators_",
+    } & one.keys()
+
+
 def test_what_both_estimators_have_is_described_alike():
     differing = set()
     for section in ("Parameters", "Attributes"):
@@ -90,7 +133,11 @@ def test_what_both_estimators_have_is_described_alike():
     assert differing == {"early_stopping", "scoring", "n_outputs_", "out_activation_"}
 
 
-@pytest.mark.parametrize("public", ESTIMATORS, ids=lambda public: public.__name__)
+@pytest.mark.parametrize(
+    "public",
+    [*ESTIMATORS, TabularNetClassifier, SmoothClipScaler, PiecewiseLinearEncoder],
+    ids=lambda public: public.__name__,
+)
 def test_references_are_listed_in_the_order_in_which_they_are_cited(public):
     text = public.__doc__
     described, listed = text.split("References\n")

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 MOST_LINES = 350  # of a module, its docstrings aside
 
 # From the lowest to the highest; a module imports from its own package and from lower ones.
-PACKAGES = ["datasets", "jit", "simd", "kernels", "training", "estimators", "plotting", "onnx", "demo"]
-DOORS = {"__init__": "estimators", "__main__": "demo", "_classifier": "estimators", "_version": "jit"}
+PACKAGES = ["datasets", "jit", "simd", "kernels", "training", "estimators", "tabular", "plotting", "onnx", "demo"]
+DOORS = {"__init__": "tabular", "__main__": "demo", "_classifier": "estimators", "_version": "jit"}
 COMPILED = {"jit", "simd", "kernels"}
 OUTSIDE_OF_COMPILED = {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jitclass"}
@@ -139,5 +139,7 @@ def test_import_compiles_nothing_and_starts_nothing(tmp_path):
 
 
 def test_public_names():
-    assert sorted(shallownet.__all__) == ["ShallowNetClassifier", "ShallowNetRegressor", "__version__", "warmup"]
+    networks = ["ShallowNetClassifier", "ShallowNetRegressor", "TabularNetClassifier", "TabularNetRegressor"]
+    names = [*networks, "PiecewiseLinearEncoder", "SmoothClipScaler", "__version__", "warmup"]
+    assert sorted(shallownet.__all__) == sorted(names)
     assert re.fullmatch(r"\d+\.\d+\.\d+", shallownet.__version__)

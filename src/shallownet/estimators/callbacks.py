@@ -19,6 +19,11 @@ except ModuleNotFoundError:
         return same_method
 
 
+def told(X, y, sample_weight):
+    """Return the data of a fit as callbacks are told of them."""
+    return {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+
+
 class Hooks:
     """Calls the callbacks of an estimator.
 
@@ -34,10 +39,8 @@ class Hooks:
     """
 
     def __init__(self, estimator, context, data, attributes):
-        X, y, sample_weight = data
         self.estimator, self.context, self.attributes = estimator, context, attributes
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.data = {"X": X, "y": y, "metadata": metadata}
+        self.data = told(*data)
         context.call_on_fit_task_begin(estimator=estimator, **self.data)
         self.n_begun = 0
         self._begin_epoch()

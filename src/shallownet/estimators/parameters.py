@@ -1,11 +1,9 @@
 """The parameters that estimators have in common: what is allowed, and the Hyperparameters that they resolve to."""
 
 import math
-from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions, validate_parameter_constraints
@@ -14,7 +12,7 @@ from ..kernels.activations import ACTIVATIONS, LEAKY_RELU
 from ..training.inference import thread_count
 from ..training.initialization import INITS
 from ..training.problem import Hyperparameters
-from .persistence import restored, stamped
+from .persistence import Versioned
 
 
 def _is_of_floats(constraint):
@@ -49,7 +47,7 @@ def give_back_random_state(hyperparameters):
         _spare_random_states.append(hyperparameters.random_state)
 
 
-class Parameters(BaseEstimator):
+class Parameters(Versioned):
     """An estimator with parameters, which its own docstring describes and its own constructor takes."""
 
     _mlp_name: str  # of the estimator of scikit-learn with the same parameters
@@ -92,14 +90,6 @@ class Parameters(BaseEstimator):
             Interval(Integral, None, -1, closed="right"),
         ],
     }
-
-    def __getstate__(self):
-        return stamped(super().__getstate__())
-
-    def __setstate__(self, state):
-        constructor = signature(type(self).__init__).parameters
-        defaults = {name: constructor[name].default for name in self._get_param_names()}
-        self.__dict__.update(restored(state, defaults, type(self).__name__))
 
     def _validate_params(self):
         """Check the parameters as they are, then as the floats that they are converted to.

@@ -5,6 +5,9 @@ package's version. A parameter that a file does not know gets its default: every
 there was the parameter.
 """
 
+from inspect import signature
+
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
 from .._version import __version__
@@ -53,3 +56,15 @@ def restored(state, defaults, name):
     for older in range(layout, LAYOUT):
         UPGRADES[older](state)
     return state
+
+
+class Versioned(BaseEstimator):
+    """An estimator whose saved state says its layout, and which reads that of older layouts."""
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        constructor = signature(type(self).__init__).parameters
+        defaults = {name: constructor[name].default for name in self._get_param_names()}
+        self.__dict__.update(restored(state, defaults, type(self).__name__))

@@ -25,6 +25,7 @@ class History:
     # coefs and intercepts of the best epoch of this call; until there is one, those that the call began with. None
     # where training does not stop on the validation score.
     best_weights: tuple | None = None
+    interrupted: bool = False  # whether the user ended training
     # (message, category) of each warning; whoever called for the training issues them, as it knows the user's call
     warnings: list = field(default_factory=list)
 
@@ -74,6 +75,7 @@ class History:
 
     def warn_of_interrupt(self, updates):
         """Have the user warned of an interrupt after so many updates of the call."""
+        self.interrupted = True
         early = ""
         if self.n_iter == 0 and updates == 0:
             early = " Nothing was trained: the weights are those that training began with."

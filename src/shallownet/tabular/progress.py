@@ -1,0 +1,73 @@
+"""What others are told of a fit: lines that are printed, and scikit-learn's callbacks."""
+
+from ..estimators.callbacks import Hooks, told
+
+
+class Progress:
+    """Follows the networks of a fit.
+
+    Parameters
+    ----------
+    verbose : int
+        1 prints a line for each network, more one for each epoch.
+    estimator : estimator
+    context : CallbackContext or None
+        scikit-learn's, of the fit; None without callbacks.
+    data : tuple
+        X, y and sample_weight of the fit.
+    attributes : callable
+        Maps a list of networks to the fitted attributes of the estimator.
+    """
+
+    def __init__(self, verbose, estimator, context, data, attributes):
+        self.verbose, self.name = int(verbose), type(estimator).__name__
+        self.estimator, self.context, self.data, self.attributes = estimator, context, data, attributes
+        self._hooks = None  # of the network that is being trained; with callbacks it is one at a time
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=estimator, **told(*data))
+
+    @property
+    def has_callbacks(self):
+        """Whether a callback of the user is told of each epoch."""
+        return self.context is not None
+
+    def begin(self, name, max_iter, history, fitted):
+        """Begin a network; return what is to be called after each epoch, None if nothing is.
+
+        ``fitted`` maps coefs and intercepts to the network of these weights.
+        """
+        if self.has_callbacks:
+            context = self.context.subcontext(task_name=name.split()[0], max_subtasks=max_iter)
+            self._hooks = Hooks(
+                self.estimator, context, self.data, lambda *weights: self.attributes([fitted(*weights)])
+            )
+        elif self.verbose < 2:
+            return None
+
+        def after_epoch(weights):
+            if self.verbose > 1:
+                measured = (
+                    f", loss held out = {-history.validation_scores[-1]:.6f}" if history.validation_scores else ""
+                )
+                self._print(f"{name}, epoch {history.n_iter} of {max_iter}: loss = {history.loss:.6f}{measured}")
+            return self._hooks is not None and self._hooks.after_epoch(weights)
+
+        return after_epoch
+
+    def end(self, name, network, seconds):
+        """End a network that is trained."""
+        if self.verbose:
+            best = f" (best: {network.best_iter_})" if network.early_stopping else ""
+            self._print(f"{name}: {network.n_iter_} epochs{best}, loss = {network.loss_:.6f}, {seconds:.2f} s")
+        if self._hooks is not None:
+            self._hooks.end(self.attributes([network]))
+
+    def end_fit(self, fitted):
+        """End the fit with its attributes."""
+        if self.has_callbacks:
+            self.context.call_on_fit_task_end(
+                estimator=self.estimator, reconstruction_attributes=fitted, **told(*self.data)
+            )
+
+    def _print(self, line):
+        print(f"[{self.name}] {line}", flush=True)  # noqa: T201
