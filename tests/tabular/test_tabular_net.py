@@ -81,7 +81,8 @@ def test_numbers_are_predicted(n_nets):
 
 
 @pytest.mark.long
-def test_it_is_as_good_as_a_tuned_pipeline():
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
+def test_it_is_as_good_as_a_scaled_pipeline():
     for data, model, peer in (
         (load_breast_cancer, TabularNetClassifier(random_state=0), MLPClassifier(max_iter=500, random_state=0)),
         (load_diabetes, TabularNetRegressor(random_state=0), MLPRegressor(max_iter=500, random_state=0)),

@@ -75,11 +75,10 @@ class _PandasColumns:
 
     def by_dtype(self):
         """Return which columns are categorical by their dtypes."""
-        return np.array([self._is_categorical(i) for i in range(self.frame.shape[1])])
+        return np.array([self._is_categorical(i, dtype) for i, dtype in enumerate(self.frame.dtypes)])
 
-    def _is_categorical(self, position):
+    def _is_categorical(self, position, dtype):
         types = sys.modules["pandas"].api.types
-        dtype = self.frame.dtypes.iloc[position]
         if isinstance(dtype, sys.modules["pandas"].CategoricalDtype) or types.is_bool_dtype(dtype):
             return True
         if dtype == np.dtype(object):
