@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import time
 import warnings
 
 import numpy as np
@@ -364,6 +365,30 @@ def test_an_interrupt_leaves_the_estimator_as_it_was(model, y, monkeypatch):
         model.fit(TABLE, y)
     assert len(calls) == 1  # no further network is trained
     assert vars(model) == before
+
+
+def test_an_error_ends_the_networks_in_other_threads(monkeypatch):
+    calls, histories = [], []
+
+    def failing(problem, hyperparameters, history, **options):
+        calls.append(history)
+        if len(calls) > 1:
+            histories.append(history)
+            return real(problem, hyperparameters, history, **options)
+        while not (histories and histories[0].n_iter):
+            time.sleep(0.01)
+        raise ValueError("broken")
+
+    real = learning.train
+    monkeypatch.setattr(learning, "train", failing)
+    monkeypatch.setattr(learning, "OF_PILOTS", learning.OF_PILOTS | {"n_iter_no_change": np.inf})
+    with pytest.raises(ValueError, match="broken"):
+        classifier(n_jobs=2, max_iter=20_000).fit(TABLE, RIPE)
+    n_iter, last = -1, histories[0]
+    while n_iter != last.n_iter:
+        n_iter = last.n_iter
+        time.sleep(0.2)
+    assert 0 < n_iter < 20_000
 
 
 @BOTH

@@ -101,7 +101,11 @@ class Learning:
         if workers == 1:
             return [self._train_one(trial, n_threads) for trial in trials]
         share = n_threads // workers
-        return Parallel(workers, backend="threading")(delayed(self._train_one)(trial, share) for trial in trials)
+        try:
+            return Parallel(workers, backend="threading")(delayed(self._train_one)(trial, share) for trial in trials)
+        except BaseException:
+            self.progress.ended = True  # after an error, or an interrupt, which reaches this thread alone
+            raise
 
     def _train_one(self, trial, n_threads):
         """Train one network; return it.

@@ -22,6 +22,7 @@ class Progress:
     def __init__(self, verbose, estimator, context, data, attributes):
         self.verbose, self.name = int(verbose), type(estimator).__name__
         self.estimator, self.context, self.data, self.attributes = estimator, context, data, attributes
+        self.ended = False  # whether the fit has ended, so that networks in other threads need learn no more
         self._hooks = None  # of the network that is being trained; with callbacks it is one at a time
         if context is not None:
             context.call_on_fit_task_begin(estimator=estimator, **told(*data))
@@ -32,7 +33,7 @@ class Progress:
         return self.context is not None
 
     def begin(self, name, max_iter, history, fitted):
-        """Begin a network; return what is to be called after each epoch, None if nothing is.
+        """Begin a network; return what is to be called after each epoch.
 
         ``fitted`` maps coefs and intercepts to the network of these weights.
         """
@@ -41,8 +42,6 @@ class Progress:
             self._hooks = Hooks(
                 self.estimator, context, self.data, lambda *weights: self.attributes([fitted(*weights)])
             )
-        elif self.verbose < 2:
-            return None
 
         def after_epoch(weights):
             if self.verbose > 1:
@@ -50,7 +49,7 @@ class Progress:
                     f", loss held out = {-history.validation_scores[-1]:.6f}" if history.validation_scores else ""
                 )
                 self._print(f"{name}, epoch {history.n_iter} of {max_iter}: loss = {history.loss:.6f}{measured}")
-            return self._hooks is not None and self._hooks.after_epoch(weights)
+            return self.ended or (self._hooks is not None and self._hooks.after_epoch(weights))
 
         return after_epoch
 
