@@ -26,12 +26,17 @@ Routing = bool | str | None  # what a set_..._request is told of a metadata
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def fit_method(method: Method) -> Method:
-    """Return a method that fits, with scikit-learn's checks of parameters and callbacks around it.
+def checked_method(method: Method) -> Method:
+    """Return a method that fits, with scikit-learn's checks of parameters around it.
 
     scikit-learn's decorators have no types: through them, a type checker would lose the method's.
     """
-    return _fit_context(prefer_skip_nested_validation=True)(with_callbacks(method))
+    return _fit_context(prefer_skip_nested_validation=True)(method)
+
+
+def fit_method(method: Method) -> Method:
+    """Return a method that fits, with scikit-learn's checks of parameters and callbacks around it."""
+    return checked_method(with_callbacks(method))
 
 
 def if_stochastic(method: Method) -> Method:

@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from ..estimators.annotations import Data
+from ..estimators.annotations import Data, checked_method
 from .quantiles import SortedColumns
 
 FARTHEST = 1e9  # multiples of the interquartile range: what lies farther away has reached the limit in float64, too
@@ -121,7 +121,7 @@ class SmoothClipScaler(OneToOneFeatureMixin, _OfNumbers):
     def __init__(self, *, limit: float = 3.0) -> None:
         self.limit = limit
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checked_method
     def fit(self, X: Data, y: object = None) -> Self:
         """Find the median and the scale of each feature.
 
@@ -239,7 +239,7 @@ class PiecewiseLinearEncoder(_OfNumbers):
         self.n_bins = n_bins
         self.min_bins = min_bins
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checked_method
     def fit(self, X: Data, y: object = None) -> Self:
         """Find the bins of each feature.
 
