@@ -236,7 +236,7 @@ def test_several_targets():
     assert model.score(TABLE, y) > 0.5
 
 
-@pytest.mark.parametrize("factor", [1e-9, 1e9])
+@pytest.mark.parametrize("factor", [1e-200, 1e-9, 1e9, 1e200])
 def test_targets_of_any_scale(factor):
     expected = regressor().fit(TABLE, WEIGHT).predict(TABLE)
     assert_allclose(regressor().fit(TABLE, factor * WEIGHT).predict(TABLE) / factor, expected, rtol=1e-3)

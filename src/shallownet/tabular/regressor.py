@@ -163,7 +163,10 @@ class TabularNetRegressor(RegressorMixin, BaseTabularNet):
         if not len(present):
             present, weights = y, None  # an error will say that no row has a weight
         mean = np.average(present, weights=weights, axis=0)
-        spread = np.sqrt(np.average((present - mean) ** 2, weights=weights, axis=0))
+        largest = np.abs(present - mean).max(axis=0)
+        largest[largest == 0] = 1.0
+        # squares of the numbers themselves might overflow or vanish
+        spread = largest * np.sqrt(np.average(((present - mean) / largest) ** 2, weights=weights, axis=0))
         scale = np.where(spread > 0, spread, 1.0)
         return Target(
             task=task,
