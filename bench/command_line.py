@@ -67,6 +67,9 @@ def parsed(arguments, description):
     parser.add_argument(
         "--peers", nargs="+", type=str.lower, choices=[peer.name.lower() for peer in PEERS], help="in the part training"
     )
+    parser.add_argument(
+        "--tables", type=Path, metavar="FOLDER", help="of the part tables (default: small ones of scikit-learn's)"
+    )
     parser.add_argument("--rounds", type=int, help="alternations (default: 7, with --quick 3)")
     parser.add_argument("--threads", type=int, default=2, help="for every contender (default: 2)")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of training and first fit")

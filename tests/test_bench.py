@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -560,3 +562,41 @@ def test_regression_is_compared_with_its_peer(monkeypatch):
     for ours, theirs in (entry["losses"].values() for entry in entries.values()):
         assert math.isclose(ours, theirs, rel_tol=1e-12)
     assert "x MLPRegressor" in regression.section(entries)
+
+
+def test_tables_are_compared_by_error_and_log_loss(tmp_path, monkeypatch):
+    """Also that a folder's tables have their categories and missing values, and that nothing is compared to itself."""
+    from measuring import tables as data
+    from parts import tables
+    from peers.tables import MLP, TABULAR
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": rng.integers(3, size=90), "size": rng.standard_normal(90).round(3), "town": "a"})
+    frame.loc[::2, "town"], frame.loc[::7, "size"] = "b", np.nan
+    frame.to_csv(tmp_path / "towns.csv.gz", index=False)
+    (tmp_path / "index.json").write_text(json.dumps({"towns": {"categories": ["town"]}}))
+    loaded = data.load("towns", tmp_path)
+    assert loaded.X.dtypes["town"] == "category"
+    assert loaded.X["size"].isna().sum() == 13
+    assert data.names_in(None) == ["breast_cancer", "digits", "iris", "wine"]
+
+    monkeypatch.setattr(tables, "TABULAR", {name: TABULAR[name] for name in ("shallownet", MLP)})
+    monkeypatch.setattr(tables, "ROWS", {})
+    options = type("Options", (), {"rounds": 1, "quick": True, "skipped": {}, "tables": tmp_path})
+    entries = tables.measure(options, lambda words: None)
+    assert len(entries["towns"]["errors"]["shallownet"]) == 3
+    assert tables.score(entries, MLP) == pytest.approx(1)
+    assert 0.5 < tables.score(entries, "shallownet") < 1.5  # labels drawn at random
+    text = tables.section(entries)
+    assert "| TabularNetClassifier |" in text
+    assert "StandardScaler + MLPClassifier | " in text
+
+
+def test_the_fit_of_a_growing_table(capsys):
+    from programs import table_fit
+
+    table_fit.main("LightGBM" if find_spec("lightgbm") else "HistGradientBoosting", "300")
+    seconds, error, peak = map(float, capsys.readouterr().out.split())
+    assert seconds > 0
+    assert 0 < error < 0.5
+    assert peak >= -1

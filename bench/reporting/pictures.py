@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from parts import growth, training
+from parts import growth, tables, training
 
 
 def draw_all(results, folder):
@@ -24,6 +24,10 @@ def draw_all(results, folder):
         figure = Figure(figsize=(6, 4), layout="constrained")
         growth.draw(parts["growth"], figure.subplots())
         figure.savefig(folder / "growth.png", dpi=100)
+    if "tables" in parts:
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        tables.draw(parts["tables"], figure.subplots())
+        figure.savefig(folder / "tables.png", dpi=100)
 
 
 def draw_speed(entries, axes):

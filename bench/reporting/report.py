@@ -18,6 +18,7 @@ from parts import (
     roofline,
     scripts,
     search,
+    tables,
     training,
     variants,
 )
@@ -38,6 +39,7 @@ PARTS = {
     "growth": growth,
     "busy": busy,
     "scripts": scripts,
+    "tables": tables,
     "roofline": roofline,
 }
 BY_DTYPE = {"training", "start"}  # stored by dtype

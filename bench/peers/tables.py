@@ -1,0 +1,104 @@
+"""The classifiers for tables, each with its default settings, one thread, and what it needs to read a DataFrame.
+
+Each name has a function that takes a seed and returns an estimator; libraries are imported only when it is called.
+"""
+
+from importlib.util import find_spec
+
+from reporting.figures import OURS
+
+MLP, FOREST, HIST, LIGHTGBM = "StandardScaler + MLPClassifier", "RandomForest", "HistGradientBoosting", "LightGBM"
+CATBOOST, REALMLP, SEVERAL = "CatBoost", "RealMLP", f"{OURS}, four nets"
+
+
+def encoded(model, scale):
+    """Return a pipeline for what takes numbers alone: medians for missing ones, a column for each category."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = make_pipeline(SimpleImputer(strategy="median"), *([StandardScaler()] if scale else []))
+    categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = make_column_transformer(
+        (categories, make_column_selector(dtype_include="category")), remainder=numbers, sparse_threshold=0
+    )
+    return make_pipeline(columns, model)
+
+
+def one_net(seed):
+    from shallownet import TabularNetClassifier
+
+    return TabularNetClassifier(random_state=seed, n_jobs=1)
+
+
+def four_nets(seed):
+    from shallownet import TabularNetClassifier
+
+    return TabularNetClassifier(4, random_state=seed, n_jobs=1)
+
+
+def mlp(seed):
+    from sklearn.neural_network import MLPClassifier
+
+    return encoded(MLPClassifier(random_state=seed), scale=True)
+
+
+def forest(seed):
+    from sklearn.ensemble import RandomForestClassifier
+
+    return encoded(RandomForestClassifier(random_state=seed, n_jobs=1), scale=False)
+
+
+def hist(seed):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
+
+
+def lightgbm(seed):
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(random_state=seed, n_jobs=1, verbose=-1)
+
+
+def catboost(seed):
+    from catboost import CatBoostClassifier
+
+    class WithCategories(CatBoostClassifier):
+        """CatBoost is told which columns are categories, and takes no missing value among them."""
+
+        def fit(self, X, y):
+            return super().fit(self._filled(X), y, cat_features=list(X.select_dtypes("category")))
+
+        def predict_proba(self, X):
+            return super().predict_proba(self._filled(X))
+
+        def _filled(self, X):
+            return X.assign(**{name: X[name].astype(object).fillna("") for name in X.select_dtypes("category")})
+
+    return WithCategories(random_seed=seed, thread_count=1, verbose=False, allow_writing_files=False)
+
+
+def realmlp(seed):
+    from pytabkit import RealMLP_TD_Classifier
+
+    return RealMLP_TD_Classifier(random_state=seed, device="cpu", n_threads=1)
+
+
+TABULAR = {
+    OURS: one_net,
+    SEVERAL: four_nets,
+    MLP: mlp,
+    FOREST: forest,
+    HIST: hist,
+    LIGHTGBM: lightgbm,
+    CATBOOST: catboost,
+    REALMLP: realmlp,
+}
+PACKAGES = {LIGHTGBM: "lightgbm", CATBOOST: "catboost", REALMLP: "pytabkit"}
+
+
+def obstacle(name):
+    """Return why a classifier cannot take part, or ""."""
+    return "" if name not in PACKAGES or find_spec(PACKAGES[name]) else "not installed"
