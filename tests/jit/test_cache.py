@@ -227,6 +227,7 @@ def test_each_signature_has_its_entry(chosen):
     assert len(entries(chosen)) == 2
 
 
+@pytest.mark.long
 def test_many_processes_on_one_empty_cache(copy):
     processes = [copy.start("hidden", dtype) for dtype in ["float32", "float64"] * 2]
     for process in processes:
@@ -268,6 +269,7 @@ def test_old_states_are_removed_and_the_ones_used_last_are_kept(chosen):
     assert [path.name for path in own.parent.glob("*.tmp")] == [f"{states[0]}-in progress.nbc.0123.tmp"]
 
 
+@pytest.mark.long
 def test_two_versions_in_turn_compile_once_each(tmp_path):
     old, new = (Copy(tmp_path / version, tmp_path / "cache") for version in ("old", "new"))
     new.edit("_version.py", '"0.', '"7.')

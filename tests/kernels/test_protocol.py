@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from children import SUPPORT
@@ -27,10 +26,12 @@ def check_all(found, calls):
 
 
 def test_all_ways_of_two_threads_to_meet():
-    halves = [["batches"], ["epochs", "blocks", "sparse blocks"]]  # each takes about half of the time
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda names: lines("calls", *names), halves)
-    check_all([line for half in found for line in half], 4)
+    check_all(lines("calls", "epochs", "blocks", "sparse blocks"), 3)
+
+
+@pytest.mark.long
+def test_all_ways_of_two_threads_to_meet_in_several_batches():
+    check_all(lines("calls", "batches"), 1)
 
 
 @pytest.mark.long
