@@ -153,10 +153,11 @@ def test_the_readme_quotes_the_stored_results(tmp_path):
     shape = entry([0.001, 0.002], MLPClassifier=[0.01, 0.02])
     training = {str(report.QUOTED[0]): shape, "5 x 4 -> 3 -> 2, 1": shape}
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    begin, end = report.marks("speed")
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     report.quote(results(**{"training, float32": training}), readme)
     text = readme.read_text()
-    assert text.startswith(f"before\n{report.BEGIN}\n") and text.endswith(f"{report.END}\nafter\n")
+    assert text.startswith(f"before\n{begin}\n") and text.endswith(f"{end}\nafter\n")
     assert "old" not in text
     assert "| 150 x 4 -> 10 -> 3 | 1.5 (1 .. 2) | 10.0 (10.0 .. 10.0) |" in text
     assert "5 x 4 -> 3" not in text
@@ -168,7 +169,8 @@ def test_the_readme_shows_what_is_stored():
     stored = store.load(report.RESULTS)
     assert stored is None or len(report.quoted(stored)) == len(report.QUOTED)
     shown = (BENCH.parent / "README.md").read_text(encoding="utf-8")
-    assert f"{report.BEGIN}\n{report.excerpt(stored)}\n{report.END}" in shown
+    for name, quotation in report.quotations(stored).items():
+        assert "\n".join([report.marks(name)[0], quotation, report.marks(name)[1]]) in shown
 
 
 @pytest.mark.parametrize("kernel", ["Haswell", "unknown"])
@@ -179,7 +181,7 @@ def test_figures_of_a_peer_that_was_held_back_are_not_in_the_readme(tmp_path, ke
     found = older(found) if kernel == "unknown" else found | {"run": run_with(kernel, 256)}
     stored = results(**{"training, float32": {str(report.QUOTED[0]): found}})
     readme = tmp_path / "README.md"
-    readme.write_text(f"{report.BEGIN}\n{report.END}\n")
+    readme.write_text("\n".join(report.marks("speed")))
     report.quote(stored, readme)
     text = readme.read_text()
     assert "150 x 4" not in text and "do not hold" in text
@@ -588,6 +590,7 @@ def test_tables_are_compared_by_error_and_log_loss(tmp_path, monkeypatch):
     assert tables.score(entries, MLP) == pytest.approx(1)
     assert 0.5 < tables.score(entries, "shallownet") < 1.5  # labels drawn at random
     text = tables.section(entries)
+    assert tables.summary(entries) in text and tables.summary(entries) in tables.excerpt(entries, "a processor")
     assert "| TabularNetClassifier |" in text
     assert "StandardScaler + MLPClassifier | " in text
 

@@ -46,7 +46,6 @@ BY_DTYPE = {"training", "start"}  # stored by dtype
 
 RESULTS = Path(__file__).parents[1] / "results"
 README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 QUOTED_SCRIPTS = [
     "digits, fit and score",
     "grid search of the README, n_jobs=1",
@@ -121,11 +120,26 @@ def write_all():
 
 
 def quote(results, readme=README):
-    """Put some rows of the training table between the two marks in the README, and whole scripts."""
+    """Put the quotations of these results between their marks in the README."""
     text = readme.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n{excerpt(results)}\n{END}{after}", encoding="utf-8")
+    for name, quotation in quotations(results).items():
+        begin, end = marks(name)
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}\n{quotation}\n{end}{after}"
+    readme.write_text(text, encoding="utf-8")
+
+
+def quotations(results):
+    """Return what the README shows by name: of training and whole scripts, and of tables if they are stored."""
+    entries = results["parts"].get("tables") if results else None
+    of_tables = {"tables": tables.excerpt(entries, results["machine"]["cpu"])} if entries else {}
+    return {"speed": excerpt(results)} | of_tables
+
+
+def marks(name):
+    """Return the lines around a quotation."""
+    return f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
 
 
 def quoted(results):
