@@ -603,3 +603,18 @@ def test_the_fit_of_a_growing_table(capsys):
     assert seconds > 0
     assert 0 < error < 0.5
     assert peak >= -1
+
+
+def test_blocks_of_data_on_a_cluster_can_be_learned():
+    from parts.on_dask import BLOCKS, CLASSES, WORKERS, block, in_one_process, section
+
+    X, y = block(3, 50, 30)
+    assert (X.shape, set(y) <= set(range(CLASSES))) == ((50, 30), True)
+    assert (block(3, 50, 30)[0] == X).all() and not (block(4, 50, 30)[0] == X).any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        *seconds, megabytes = in_one_process("adam", 20, 30, 1, 2)
+    assert len(seconds) == 2 and 0 < max(seconds) < 60 and megabytes > 10
+    found = {"a way": {"seconds": {"fit": [2.0, 4.0], "memory": [500.0]}, "others": 0.0}}
+    assert section(found).splitlines()[-1] == "| a way | 3 (2 .. 4) | 500 |"
+    assert (BLOCKS, WORKERS) == (16, 2)

@@ -11,6 +11,7 @@ from parts import (
     busy,
     first_fit,
     growth,
+    on_dask,
     planar,
     predict,
     predict_shapes,
@@ -40,6 +41,7 @@ PARTS = {
     "busy": busy,
     "scripts": scripts,
     "tables": tables,
+    "on-dask": on_dask,
     "roofline": roofline,
 }
 BY_DTYPE = {"training", "start"}  # stored by dtype
