@@ -24,6 +24,7 @@ import shallownet
 
 MODULES = [
     "shallownet",
+    "shallownet.dask",
     "shallownet.plotting",
     "shallownet.onnx",
     "shallownet.datasets",

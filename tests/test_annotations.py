@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import shallownet
+import shallownet.dask
 import shallownet.datasets
 import shallownet.onnx
 import shallownet.plotting
@@ -19,6 +20,7 @@ PUBLIC = [
     *(vars(shallownet)[name] for name in shallownet.__all__ if callable(vars(shallownet)[name])),
     *(vars(shallownet.plotting)[name] for name in shallownet.plotting.__all__),
     shallownet.onnx.to_onnx,
+    *(vars(shallownet.dask)[name] for name in shallownet.dask.__all__),
     *(vars(datasets)[name] for name in datasets.__all__ if callable(vars(datasets)[name])),
     *(textbook.gradient_descent, textbook.accuracy, textbook.table),
 ]

@@ -21,11 +21,13 @@ from shallownet import (
     TabularNetClassifier,
     TabularNetRegressor,
 )
+from shallownet.dask import DaskShallowNetClassifier, DaskShallowNetRegressor
 from shallownet.estimators.fitted_attributes import FITTED
 from shallownet.plotting import HiddenWeightsDisplay, LossCurveDisplay
 
 ESTIMATORS = [ShallowNetClassifier, ShallowNetRegressor]
 OF_TABLES = [TabularNetClassifier, TabularNetRegressor, SmoothClipScaler, PiecewiseLinearEncoder]
+ON_DASK = [DaskShallowNetClassifier, DaskShallowNetRegressor]
 PUBLIC = [*ESTIMATORS, *OF_TABLES, LossCurveDisplay, HiddenWeightsDisplay]
 MODULES = [
     importlib.import_module(module.name)
@@ -61,7 +63,7 @@ def test_the_example_of_a_validation_set_in_a_pipeline_is_among_them(public):
     assert [test for test in EXAMPLES if test.name == f"shallownet.{public.__name__}.fit"]
 
 
-@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+@pytest.mark.parametrize("public", [*PUBLIC, *ON_DASK], ids=lambda public: public.__name__)
 def test_every_public_class_has_an_example(public):
     name = f"{public.__module__}.{public.__name__}"
     assert [test for test in EXAMPLES if test.name == name]
@@ -146,7 +148,7 @@ def test_references_are_listed_in_the_order_in_which_they_are_cited(public):
     assert list(dict.fromkeys(re.findall(r"\[(\d+)\]_", described))) == numbers
 
 
-@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+@pytest.mark.parametrize("public", [*PUBLIC, *ON_DASK], ids=lambda public: public.__name__)
 def test_every_public_method_describes_its_parameters_and_result(public):
     own = [vars(base) for base in public.__mro__ if base.__module__.startswith("shallownet")]
     methods = {name: method for attributes in own for name, method in attributes.items() if name[0] != "_"}
@@ -154,7 +156,7 @@ def test_every_public_method_describes_its_parameters_and_result(public):
     for name in methods:
         method = getattr(public, name)
         taken = [taken for taken in inspect.signature(method).parameters if taken not in ("self", "cls")]
-        for section in ("Parameters", "Returns"):
+        for section in ("Parameters", "Returns") if taken else ("Returns",):
             assert re.search(rf"^\s+{section}\n\s+-+$", method.__doc__, re.MULTILINE), name
         for parameter in taken:
             assert re.search(rf"^\s+(\w+, )*\**{parameter}\b", method.__doc__, re.MULTILINE), (name, parameter)

@@ -15,7 +15,7 @@ from shallownet.demo.command_line import parser
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIRST, *RECIPES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-NAMES = ["example", "search", "early stopping", "tables", "regression", "class weights", "files", "onnx"]
+NAMES = ["example", "search", "early stopping", "tables", "regression", "class weights", "files", "onnx", "dask"]
 SHELL = "\n".join(re.findall(r"^    (.*)$", re.sub(r"```.*?```", "", README, flags=re.DOTALL), re.MULTILINE))
 
 

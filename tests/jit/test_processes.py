@@ -68,6 +68,7 @@ def test_each_way_in_a_process_of_its_own(layer, way, first, alone):
     assert report["layer"] in (layer, None)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not possible("dask threads"), reason="dask.distributed is not installed")
 def test_dask(layer, alone):
     chosen = ["dask threads", "dask processes"]

@@ -1,6 +1,8 @@
 """The network as data: its way through an epoch, its weights, and the number of threads."""
 
+import pickle
 import time
+from copy import copy, deepcopy
 
 import numba
 import numpy as np
@@ -175,3 +177,10 @@ def test_X_is_copied_unless_its_rows_are_in_one_piece_or_it_is_large(monkeypatch
     assert [is_copied(A) for A in (X, X[::2], np.asfortranarray(X), X[:, ::-1])] == [False, False, True, True]
     monkeypatch.setattr(_workspace, "COPIED_BYTES", X.nbytes - 1)
     assert not is_copied(np.asfortranarray(X))
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy, deepcopy])
+def test_a_network_cannot_be_pickled_or_copied(copied):
+    net = network(problem(20, 4, 5, 3), Model(), Rule(), np.float32)
+    with pytest.raises(TypeError, match=r"holds addresses of memory: pickle its weights\(\) and moments\(\)"):
+        copied(net)

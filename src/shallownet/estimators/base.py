@@ -94,7 +94,7 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
         try:
             hyperparameters = model._hyperparameters(incremental)
             continues = hasattr(model, "coefs_") and (model.warm_start or incremental)
-            X, y, sample_weight = check_examples(model, X, y, sample_weight, reset=not continues)
+            X, y, sample_weight = model._check_examples(X, y, sample_weight, reset=not continues)
             task = model._task(y, continues=continues, incremental=incremental, **options)
             history, start = continued(model, hyperparameters, incremental) if continues else (History(), None)
 
@@ -106,9 +106,9 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
             if has_callbacks:
                 context = self._init_callback_context(max_subtasks=1 if incremental else hyperparameters.max_iter)
                 if hasattr(self, "_skl_callbacks"):
-                    hooks = Hooks(self, context, (X, y, sample_weight), attributes)
+                    hooks = Hooks(self, context, model._data_of_callbacks(X, y, sample_weight), attributes)
             with announced(hyperparameters.verbose):
-                state = train(
+                state = model._train(
                     problem,
                     hyperparameters,
                     history,
@@ -130,6 +130,18 @@ class BaseShallowNet(CallbackSupportMixin, Parameters):
                 self._rollback(before)
             raise
         return self
+
+    # What an estimator whose examples do not lie in this process does otherwise.
+
+    _train = staticmethod(train)
+
+    def _check_examples(self, X, y, sample_weight, *, reset):
+        """Return X, y and sample_weight, checked; the estimator is told of the features if ``reset``."""
+        return check_examples(self, X, y, sample_weight, reset=reset)
+
+    def _data_of_callbacks(self, X, y, sample_weight):
+        """Return the checked data as callbacks see them."""
+        return X, y, sample_weight
 
     def _shallow_copy(self):
         """Return an estimator with the same attributes, for which no callback is called."""

@@ -7,7 +7,8 @@ from types import FrameType
 # Modules, or packages, through which a call may come: a Pipeline or a search, their workers, readers of saved models.
 # The demo is not among them, as it calls estimators like a user.
 PASSED_THROUGH = (
-    *("shallownet.estimators", "shallownet.training", "sklearn", "joblib", "skops", "pickle", "copy"),
+    *("shallownet.estimators", "shallownet.training", "shallownet.dask"),
+    *("sklearn", "joblib", "dask", "distributed", "skops", "pickle", "copy"),
     *("concurrent", "multiprocessing", "threading", "runpy"),
 )
 

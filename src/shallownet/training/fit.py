@@ -1,5 +1,7 @@
 """One fit: from a checked problem and hyperparameters to trained weights and a history."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
@@ -16,6 +18,12 @@ from .problem import NetworkState
 from .sample_order import Order
 from .schedule import LearningRate
 from .validation_set import ValidationSet, split
+
+OVERFLOWS = (
+    "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
+    " large values and need to be preprocessed."
+)
+WEIGHTLESS = "The weights of the {} samples must contain at least one non-zero number."
 
 
 def train(problem, hyperparameters, history, *, start=None, incremental=False, after_epoch=None, network=None):
@@ -46,11 +54,49 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
     ValueError
         If the weights, or the outputs of the network, are no longer finite.
     """
-    network = _network(problem, hyperparameters, start, network)
-    rows, validation = _split(problem, hyperparameters)
+    network = make_network(problem, hyperparameters, start, network)
+    rows, validation = split_off(problem, hyperparameters)
     examples = problem.examples
-    batch_size = _batch_size(hyperparameters, examples.X.shape[0] if rows is None else len(rows), history)
-    network.attach(examples.X, examples.targets, examples.sample_weight, rows, batch_size, hyperparameters.n_threads)
+    n_samples = examples.X.shape[0] if rows is None else len(rows)
+    if exceeds_samples(hyperparameters, n_samples):
+        history.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+    attach(network, examples, rows, hyperparameters)
+    state = optimize(
+        network,
+        hyperparameters,
+        history,
+        order=None if hyperparameters.solver == "lbfgs" else order_of(network, rows, hyperparameters),
+        validation=validation,
+        start=start,
+        incremental=incremental,
+        after_epoch=after_epoch,
+    )
+    if may_overflow(network) and not outputs_are_finite(state.coefs, state.intercepts, problem, hyperparameters):
+        raise ValueError(OVERFLOWS)
+    return replace(state, network=network.kept() if incremental else None)
+
+
+def optimize(network, hyperparameters, history, *, order, validation, start, incremental, after_epoch):
+    """Train a network on the examples attached to it.
+
+    Parameters
+    ----------
+    network : Network
+    order : Order or None
+        Not needed by L-BFGS.
+    validation : ValidationSet or None
+    hyperparameters, history, start, incremental, after_epoch
+        As in ``train``.
+
+    Returns
+    -------
+    state : NetworkState
+
+    Raises
+    ------
+    ValueError
+        If the weights are no longer finite.
+    """
     hook = None if after_epoch is None else lambda: after_epoch(network.weights)
     optimizer_state = {}
     if hyperparameters.solver == "lbfgs":
@@ -61,7 +107,7 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
             network=network,
             hyperparameters=hyperparameters,
             learning_rate=learning_rate,
-            order=_order(network, rows, hyperparameters),
+            order=order,
             history=history,
             validation=validation,
             incremental=incremental,
@@ -69,27 +115,27 @@ def train(problem, hyperparameters, history, *, start=None, incremental=False, a
         ).run()
         optimizer_state = {"rate": learning_rate.rate, "moments": network.moments()}
     coefs, intercepts = network.weights()
-    # products of two weights leave room for those with X, or the outputs are looked at
-    if not network.largest_weight() < np.finfo(network.dtype).max ** 0.25:  # so if it is NaN
-        _check_outputs(coefs, intercepts, problem, hyperparameters)
-    kept = network.kept() if incremental else None
-    return NetworkState(coefs=coefs, intercepts=intercepts, network=kept, **optimizer_state)
+    return NetworkState(coefs=coefs, intercepts=intercepts, **optimizer_state)
 
 
-def _network(problem, hyperparameters, start, earlier):
+def starting_weights(task, hyperparameters, n_features, start):
+    """Return coefs and intercepts that training begins with: initial ones, or those to start from."""
+    if start is not None:
+        return start.coefs, start.intercepts
+    return initial_weights(
+        hyperparameters.init,
+        hyperparameters.random_state,
+        n_features,
+        hyperparameters.n_hidden,
+        task.n_outputs,
+        hyperparameters.activation,
+    )
+
+
+def make_network(problem, hyperparameters, start, earlier=None):
     """Return a network with initial weights, or with those to start from: the earlier one, if it can be used again."""
     X, random_state = problem.examples.X, hyperparameters.random_state
-    if start is None:
-        coefs, intercepts = initial_weights(
-            hyperparameters.init,
-            random_state,
-            X.shape[1],
-            hyperparameters.n_hidden,
-            problem.task.n_outputs,
-            hyperparameters.activation,
-        )
-    else:
-        coefs, intercepts = start.coefs, start.intercepts
+    coefs, intercepts = starting_weights(problem.task, hyperparameters, X.shape[1], start)
     # drawn only where it is used, so that other fits draw what MLPClassifier draws
     key = 2 * random_state.randint(2**62, dtype=np.int64) + 1 if hyperparameters.dropout > 0 else 1
     optimizer = optimizer_for(hyperparameters.solver, hyperparameters.nesterovs_momentum)
@@ -121,7 +167,7 @@ def _step_parameters(task, hyperparameters, optimizer, dtype):
     )
 
 
-def _split(problem, hyperparameters):
+def split_off(problem, hyperparameters):
     """Return the rows of X to train on, None for all, and the validation set, None if there is none.
 
     Early stopping sets examples aside for validation if the user gave none.
@@ -164,21 +210,30 @@ def _predict(X, coefs, intercepts, problem, hyperparameters):
 def _check_weights(sample_weight, purpose):
     """Raise ValueError if all examples weigh 0, by their own weights or by those of their classes."""
     if sample_weight is not None and not sample_weight.any():
-        raise ValueError(f"The weights of the {purpose} samples must contain at least one non-zero number.")
+        raise ValueError(WEIGHTLESS.format(purpose))
 
 
-def _batch_size(hyperparameters, n_samples, history):
+def attach(network, examples, rows, hyperparameters):
+    """Let a network learn from examples, or from those ``rows`` of them."""
+    X, n_threads = examples.X, hyperparameters.n_threads
+    batch_size = _batch_size(hyperparameters, X.shape[0] if rows is None else len(rows))
+    network.attach(X, examples.targets, examples.sample_weight, rows, batch_size, n_threads)
+
+
+def _batch_size(hyperparameters, n_samples):
     """Return the number of examples in a batch."""
     size = hyperparameters.batch_size
     if hyperparameters.solver == "lbfgs" or size == "full":
         return n_samples
     if size == "auto":
         return min(200, n_samples)
-    if not isinstance(size, int):
-        return max(1, int(size * n_samples))
-    if size > n_samples:
-        history.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
-    return min(size, n_samples)
+    return min(size, n_samples) if isinstance(size, int) else max(1, int(size * n_samples))
+
+
+def exceeds_samples(hyperparameters, n_samples):
+    """Return whether the user asks for batches of more examples than there are."""
+    size = hyperparameters.batch_size
+    return hyperparameters.solver != "lbfgs" and isinstance(size, int) and size > n_samples
 
 
 def _learning_rate(network, hyperparameters, history, start):
@@ -197,7 +252,7 @@ def _learning_rate(network, hyperparameters, history, start):
     return learning_rate
 
 
-def _order(network, rows, hyperparameters):
+def order_of(network, rows, hyperparameters):
     """Return the order of the examples."""
     private = hyperparameters.private_random_state
     # where the order does not matter, it is drawn for those who draw after it, as MLPClassifier draws it
@@ -205,10 +260,12 @@ def _order(network, rows, hyperparameters):
     return Order(network.n_samples, rows, hyperparameters.random_state if drawn else None, private)
 
 
-def _check_outputs(coefs, intercepts, problem, hyperparameters):
-    """Raise ValueError if the outputs of the network are not finite."""
-    if not _predict(problem.examples.X, coefs, intercepts, problem, hyperparameters)[1]:
-        raise ValueError(
-            "Solver produced parameter weights so large that the outputs overflow. The input data may contain"
-            " large values and need to be preprocessed."
-        )
+def may_overflow(network):
+    """Return whether weights are so large that the outputs must be looked at: NaN, too."""
+    # products of two weights leave room for those with X
+    return not network.largest_weight() < np.finfo(network.dtype).max ** 0.25
+
+
+def outputs_are_finite(coefs, intercepts, problem, hyperparameters):
+    """Return whether a network of these weights has finite outputs for the examples."""
+    return _predict(problem.examples.X, coefs, intercepts, problem, hyperparameters)[1]

@@ -84,6 +84,12 @@ class Network:
         self._attached = None  # what the workspace was laid out for
         self.set_weights(coefs, intercepts)
 
+    def __reduce__(self):
+        raise TypeError(
+            "A Network cannot be pickled or copied, because it holds addresses of memory: pickle its weights() and"
+            " moments()."
+        )
+
     def renewed(self, coefs, intercepts, activation, output, optimizer, parameters, key, sparse):
         """Return this network as if made of these arguments, moments and all, or None if it is of another kind."""
         variant = self._variant | {"activation": activation, "output": output, "optimizer": optimizer}
