@@ -451,3 +451,15 @@ def test_progress_is_printed(capfd):
     assert "network 1, epoch 3 of " in out
     classifier(max_iter=2).fit(TABLE, RIPE)
     assert capfd.readouterr().out == ""
+
+
+def test_pilots_of_many_rows_have_fewer_epochs(monkeypatch):
+    monkeypatch.setattr(learning, "MOST_ROWS", 12 * len(RIPE))
+    monkeypatch.setattr(learning, "MOST_ROWS_IN_VAIN", 0)
+    monkeypatch.setattr(learning, "LEAST_PATIENCE", 100)
+    model = classifier(max_iter=40, learning_rate_init=1e-5).fit(TABLE, RIPE)  # each epoch is better than the last
+    assert model.pilot_epochs_ == [12, 12]
+    assert model.n_iter_ == 20
+    monkeypatch.setattr(learning, "LEAST_PATIENCE", 1)
+    monkeypatch.setattr(learning, "PATIENCE", 100)
+    assert max(classifier(max_iter=40, learning_rate_init=1.0).fit(TABLE, RIPE).pilot_epochs_) < 12

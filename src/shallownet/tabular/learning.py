@@ -29,9 +29,13 @@ N_PILOTS = 2
 PATIENCE = 12  # epochs in which a pilot must improve; with 25, fits took half as long again, and erred as often
 OF_ONE, OF_SEVERAL = 2.0, 3.0  # epochs of a network that predicts, in those that the pilots found best
 FEWEST_EPOCHS = 3
+# Rows that a pilot reads, one epoch after another: in all, and without improvement. An epoch of many rows has so many
+# updates that there need not be as many epochs; without these limits a fit of a million rows would take an hour.
+MOST_ROWS, MOST_ROWS_IN_VAIN = 4_000_000, 120_000
+FEWEST_OF_PILOT, LEAST_PATIENCE = 10, 3  # epochs, for however many rows
 MOST_EPOCHS = 5 / 3  # of a network that predicts, in those of a pilot
 OF_ALL = {"activation": "relu", "learning_rate": "cosine", "beta_2": 0.95, "alpha": 1e-4, "tol": 0.0}
-OF_PILOTS = {"early_stopping": True, "scoring": "loss", "n_iter_no_change": PATIENCE}
+OF_PILOTS = {"early_stopping": True, "scoring": "loss"}
 OF_LAST = {"n_iter_no_change": np.inf}
 
 
@@ -72,10 +76,14 @@ class Learning:
         """Return what so many networks have Learned."""
         held_out = held_out_rows(self.strata, max(N_PILOTS, n_networks), self.random_state)
         seeds = self.random_state.randint(2**31 - 1, size=N_PILOTS + n_networks).tolist()
-        pilots = self._train("pilot", held_out[:N_PILOTS], seeds[:N_PILOTS], self.max_iter, OF_PILOTS)
+        n = len(self.strata)
+        max_iter = min(self.max_iter, max(FEWEST_OF_PILOT, MOST_ROWS // n))
+        patience = min(PATIENCE, max(LEAST_PATIENCE, MOST_ROWS_IN_VAIN // n))
+        of_pilots = OF_PILOTS | {"n_iter_no_change": patience}
+        pilots = self._train("pilot", held_out[:N_PILOTS], seeds[:N_PILOTS], max_iter, of_pilots)
         best = [pilot.best_iter_ or 1 for pilot in pilots]
         factor = OF_ONE if n_networks == 1 else OF_SEVERAL
-        most = max(FEWEST_EPOCHS, int(np.ceil(MOST_EPOCHS * self.max_iter)))
+        most = max(FEWEST_EPOCHS, int(np.ceil(MOST_EPOCHS * max_iter)))
         n_iter = min(most, max(FEWEST_EPOCHS, round(factor * float(np.median(best)))))
         if n_networks == 1:
             held_out = [np.zeros(0, np.intp)]
