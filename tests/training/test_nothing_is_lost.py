@@ -1,5 +1,6 @@
 """A fit completes, or leaves the estimator as it was, wherever it is cut off; an interrupt keeps what was learned."""
 
+import gc
 import inspect
 import itertools
 import pickle
@@ -41,10 +42,12 @@ class CutOff:
                 raise self.error
 
     def __enter__(self):
+        gc.disable()  # an error in a callback of the collector goes nowhere, either
         sys.setprofile(self)
 
     def __exit__(self, *raised):
         sys.setprofile(None)
+        gc.enable()
 
 
 def classifier(**parameters):
