@@ -108,6 +108,12 @@ def by_seed(entries, name):
     return [score(entries, name, slice(start, start + FOLDS)) for start in range(0, splits, FOLDS)]
 
 
+def splits(entries):
+    """Return how the tables were split, in words."""
+    seeds = len(by_seed(entries, OURS))
+    return f"{FOLDS} folds" + f" for each of {seeds} seeds" * (seeds > 1)
+
+
 def wins(entries, name):
     """Return on how many tables a classifier has the smallest mean error of the first seed, alone or with others."""
     means = [{other: fmean(values[:FOLDS]) for other, values in entry["errors"].items()} for entry in entries.values()]
@@ -144,8 +150,8 @@ def excerpt(entries, cpu):
     shown = real(entries)
     return (
         f"{len(shown)} real tables of up to 6,000 rows, on which the defaults were chosen; each classifier with its"
-        f" default settings and one\nthread of {cpu}; {len(by_seed(shown, OURS))} seeds of {FOLDS} folds. The score is"
-        f" the geometric mean of (error + {LEAST:g}) relative to MLPClassifier's.\n\n{summary(entries)}"
+        f" default settings and one\nthread of {cpu}; {splits(shown)}. The score is the geometric mean of"
+        f" (error + {LEAST:g}) relative to MLPClassifier's.\n\n{summary(entries)}"
     )
 
 
@@ -174,7 +180,7 @@ def section(entries):
     shown = real(entries)
     text = [
         "## Tables, default settings",
-        f"{len(shown)} tables, {FOLDS} folds and {len(by_seed(shown, OURS))} seeds, one thread. The score is the"
+        f"{len(shown)} tables, {splits(shown)}, one thread. The score is the"
         f" geometric mean of (error + {LEAST:g}) relative to {MLP}, with the standard deviation between seeds;"
         f" the smaller, the better. {' and '.join(SLOW)}, where they are installed, did the first seed alone.",
         summary(entries),
