@@ -57,7 +57,11 @@ def compare(problem, contenders, seeds):
                 if seed > 0 and name in SLOW:
                     continue
                 found[name].append(fit_and_score(make(seed), problem, train, test))
-    kinds = "seconds", "errors", "log_losses"
+    return entry_of(found, "seconds", "errors", "log_losses")
+
+
+def entry_of(found, *kinds):
+    """Return an entry of what each fit of each classifier gave: a number of each of these kinds."""
     return {kind: {name: [run[i] for run in runs] for name, runs in found.items()} for i, kind in enumerate(kinds)}
 
 
@@ -85,8 +89,7 @@ def grow(rows, rounds, contenders):
         for _ in range(rounds):
             for name in contenders:
                 found[name].append(printed_numbers("programs.table_fit", name, rows, NUMBA_CACHE_DIR=cache))
-    kinds = "seconds", "errors", "megabytes"
-    return {kind: {name: [run[i] for run in runs] for name, runs in found.items()} for i, kind in enumerate(kinds)}
+    return entry_of(found, "seconds", "errors", "megabytes")
 
 
 def real(entries):

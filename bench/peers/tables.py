@@ -3,8 +3,10 @@
 Each name has a function that takes a seed and returns an estimator; libraries are imported only when it is called.
 """
 
+from functools import partial
 from importlib.util import find_spec
 
+from programs.contenders import classifier
 from reporting.figures import OURS
 
 MLP, FOREST, HIST, LIGHTGBM = "StandardScaler + MLPClassifier", "RandomForest", "HistGradientBoosting", "LightGBM"
@@ -26,22 +28,14 @@ def encoded(model, scale):
     return make_pipeline(columns, model)
 
 
-def one_net(seed):
+def tabular_net(seed, n_nets=1):
     from shallownet import TabularNetClassifier
 
-    return TabularNetClassifier(random_state=seed, n_jobs=1)
-
-
-def four_nets(seed):
-    from shallownet import TabularNetClassifier
-
-    return TabularNetClassifier(4, random_state=seed, n_jobs=1)
+    return TabularNetClassifier(n_nets, random_state=seed, n_jobs=1)
 
 
 def mlp(seed):
-    from sklearn.neural_network import MLPClassifier
-
-    return encoded(MLPClassifier(random_state=seed), scale=True)
+    return encoded(classifier("MLPClassifier", random_state=seed), scale=True)
 
 
 def forest(seed):
@@ -51,15 +45,11 @@ def forest(seed):
 
 
 def hist(seed):
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
+    return classifier(HIST, categorical_features="from_dtype", random_state=seed)
 
 
 def lightgbm(seed):
-    from lightgbm import LGBMClassifier
-
-    return LGBMClassifier(random_state=seed, n_jobs=1, verbose=-1)
+    return classifier(LIGHTGBM, random_state=seed, n_jobs=1)
 
 
 def catboost(seed):
@@ -87,8 +77,8 @@ def realmlp(seed):
 
 
 TABULAR = {
-    OURS: one_net,
-    SEVERAL: four_nets,
+    OURS: tabular_net,
+    SEVERAL: partial(tabular_net, n_nets=4),
     MLP: mlp,
     FOREST: forest,
     HIST: hist,

@@ -54,13 +54,15 @@ class Tasks:
 
     def submit(self, function, *arguments):
         """Return the future result of a function of arguments, among them lists, that may be futures."""
-        key = f"shallownet-{function.__name__}-{uuid.uuid4().hex}"
-        return self._noted(self.client.submit(function, *arguments, key=key))
+        return self._submit(function.__name__, function, *arguments)
 
     def submit_threaded(self, function, *arguments):
         """As ``submit``, of a function whose last argument is the number of threads that the worker has."""
-        key = f"shallownet-{function.__name__}-{uuid.uuid4().hex}"
-        return self._noted(self.client.submit(_threaded, function, *arguments, key=key))
+        return self._submit(function.__name__, _threaded, function, *arguments)
+
+    def _submit(self, name, function, *arguments):
+        key = f"shallownet-{name}-{uuid.uuid4().hex}"
+        return self._noted(self.client.submit(function, *arguments, key=key))
 
     def compute(self, delayed):
         """Return the futures of delayed values."""

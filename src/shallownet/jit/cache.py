@@ -221,8 +221,9 @@ def _defined(symbols: Any, target_context: Any) -> bool:
     What Numba needs to compile, the other half of its modules, takes half of a first fit that only loads its code.
     """
     rtsys.initialize(target_context)
-    if missing(symbols):
-        target_context.refresh()
+    if not missing(symbols):
+        return True
+    target_context.refresh()
     return not missing(symbols)
 
 

@@ -76,9 +76,7 @@ class Learning:
         """Return what so many networks have Learned."""
         held_out = held_out_rows(self.strata, max(N_PILOTS, n_networks), self.random_state)
         seeds = self.random_state.randint(2**31 - 1, size=N_PILOTS + n_networks).tolist()
-        n = len(self.strata)
-        max_iter = min(self.max_iter, max(FEWEST_OF_PILOT, MOST_ROWS // n))
-        patience = min(PATIENCE, max(LEAST_PATIENCE, MOST_ROWS_IN_VAIN // n))
+        max_iter, patience = limits_of_pilots(self.max_iter, len(self.strata))
         of_pilots = OF_PILOTS | {"n_iter_no_change": patience}
         pilots = self._train("pilot", held_out[:N_PILOTS], seeds[:N_PILOTS], max_iter, of_pilots)
         best = [pilot.best_iter_ or 1 for pilot in pilots]
@@ -147,6 +145,12 @@ class Learning:
         network = fitted(state.coefs, state.intercepts)
         self.progress.end(trial.name, network, perf_counter() - start)
         return network
+
+
+def limits_of_pilots(max_iter, n_rows):
+    """Return the most epochs of a pilot, and those in which it must improve, for a table of so many rows."""
+    most = min(max_iter, max(FEWEST_OF_PILOT, MOST_ROWS // n_rows))
+    return most, min(PATIENCE, max(LEAST_PATIENCE, MOST_ROWS_IN_VAIN // n_rows))
 
 
 def outputs_of(network, X, n_jobs):
