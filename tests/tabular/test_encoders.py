@@ -21,13 +21,20 @@ X = np.column_stack(
         np.repeat([0.1, 7.0], [96, 5]),  # equal quartiles, whose interpolation would round
         RNG.randint(0, 4, 101),
         np.full(101, 3.7),
+        np.append(np.zeros(80), RNG.lognormal(size=21)),  # zero-inflated
+        np.concatenate([np.zeros(30), np.full(30, 9.0), RNG.normal(size=41)]),
     ]
 )
 EACH = pytest.mark.parametrize("transformer", [SmoothClipScaler(), PiecewiseLinearEncoder()], ids=["scaler", "encoder"])
 
 
 @parametrize_with_checks(
-    [SmoothClipScaler(), SmoothClipScaler(limit=1.5), PiecewiseLinearEncoder(), PiecewiseLinearEncoder(3, min_bins=2)]
+    [
+        SmoothClipScaler(),
+        SmoothClipScaler(limit=1.5),
+        PiecewiseLinearEncoder(),
+        PiecewiseLinearEncoder(3, edges="tree", min_bins=2),
+    ]
 )
 def test_scikit_learn_check(estimator, check):
     check(estimator)
@@ -88,7 +95,9 @@ def piecewise_linear(column, n_bins, min_bins):
     """The formula, number by number."""
     edges = np.unique(column)
     if len(edges) > n_bins + 1:
-        edges = np.unique(np.percentile(column, np.linspace(0, 100, n_bins + 1)))
+        frequent = [value for value in edges if (column == value).sum() > len(column) / n_bins]
+        rest = column[~np.isin(column, frequent)]
+        edges = np.unique([*frequent, *np.percentile(rest, np.linspace(0, 100, n_bins - len(frequent) + 1))])
     if len(edges) - 1 < min_bins:
         return np.empty((len(column), 0))
     return np.array(
@@ -114,10 +123,51 @@ def test_encoder_adds_up_to_a_piecewise_linear_function():
     assert_array_equal(encoder.transform([[-5.0], [50.0]]), [[0, 0, 0, 0], [1, 1, 1, 1]])
 
 
+def test_frequent_values_do_not_use_up_the_bins():
+    gains = np.append(np.zeros(900), np.arange(1.0, 101.0))
+    edges = PiecewiseLinearEncoder(4).fit(gains[:, np.newaxis]).bin_edges_[0]
+    assert_allclose(edges, [0, 1, 34, 67, 100])
+    several = np.concatenate([np.repeat([-1.0, 5.0], 300), np.linspace(0, 4, 401)])
+    assert_allclose(PiecewiseLinearEncoder(4).fit(several[:, np.newaxis]).bin_edges_[0], [-1, 0, 2, 4, 5])
+
+
+@pytest.mark.parametrize("y", ["classes", "numbers", "several numbers"])
+def test_edges_are_where_a_tree_splits(y):
+    x = RNG.uniform(1e9, 1e9 + 1, 400)  # too close to each other for float32
+    step = (x > 1e9 + 0.3).astype(int) + 2 * (x > 1e9 + 0.8)
+    targets = {
+        "classes": np.array(["a", "b", "?", "c"])[step],
+        "numbers": step + RNG.normal(scale=0.01, size=400),
+        "several numbers": np.column_stack([step, RNG.normal(scale=0.01, size=400)]),
+    }
+    columns = np.column_stack([x, RNG.randint(0, 2, 400), np.where(x > 1e9 + 0.5, np.nan, x)])
+    encoder = PiecewiseLinearEncoder(3, edges="tree").fit(columns, targets[y])
+    assert_allclose(encoder.bin_edges_[0] - 1e9, [0, 0.3, 0.8, 1], atol=0.01)
+    assert_allclose(encoder.bin_edges_[1], [0, 1])  # there is nothing to split
+    assert_allclose(encoder.bin_edges_[2][[0, -1]] - 1e9, [0, 0.5], atol=0.01)
+    assert np.abs(encoder.bin_edges_[2] - 1e9 - 0.3).min() < 0.01
+
+
+def test_a_tree_that_does_not_split_leaves_quantiles():
+    x = RNG.normal(size=(50, 1))
+    edges = [PiecewiseLinearEncoder(edges=edges).fit(x, np.ones(50)).bin_edges_[0] for edges in ("tree", "quantiles")]
+    assert_array_equal(*edges)
+
+
+def test_a_tree_needs_targets():
+    encoder = PiecewiseLinearEncoder(edges="tree")
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        encoder.fit(X)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        encoder.fit(X, np.ones(3))
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        encoder.fit(X, np.full(len(X), np.nan))
+
+
 def test_encoder_names_its_columns():
     encoder = PiecewiseLinearEncoder(2).fit(X)
     names = ["a_bin_0", "a_bin_1", "b_bin_0", "b_bin_1", "c_bin_0", "d_bin_0", "d_bin_1"]
-    assert list(encoder.get_feature_names_out(list("abcde"))) == names
+    assert list(encoder.get_feature_names_out(list("abcdefg")))[:7] == names
     assert encoder.get_feature_names_out()[0] == "x0_bin_0"
 
 
@@ -189,7 +239,7 @@ def test_a_skops_file_trusts_nothing_but_the_class(transformer):
 @EACH
 def test_with_data_frames_in_a_pipeline(transformer):
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(X, columns=list("abcde"))
+    frame = pandas.DataFrame(X, columns=list("abcdefg"))
     model = make_pipeline(make_column_transformer((clone(transformer), ["a", "d"])))
     found = model.set_output(transform="pandas").fit_transform(frame)
     assert list(found.columns) == list(model.get_feature_names_out())
@@ -203,6 +253,7 @@ def test_with_data_frames_in_a_pipeline(transformer):
         (PiecewiseLinearEncoder(0), "n_bins"),
         (PiecewiseLinearEncoder(2.5), "n_bins"),
         (PiecewiseLinearEncoder(min_bins=0), "min_bins"),
+        (PiecewiseLinearEncoder(edges="forest"), "edges"),
     ],
 )
 def test_bad_parameters_are_named(transformer, name):

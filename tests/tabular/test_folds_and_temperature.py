@@ -24,13 +24,6 @@ def test_every_part_has_its_share_of_every_class():
     assert_array_equal(counts.sum(axis=0), [100, 37, 5, 1])
 
 
-def test_more_than_eight_parts_are_of_further_partitions():
-    parts = held_out_rows(np.zeros(40), 16, np.random.RandomState(0))
-    assert_array_equal(np.sort(np.concatenate(parts[8:])), np.arange(40))
-    assert any(list(a) != list(b) for a, b in zip(parts[:8], parts[8:], strict=True))
-    assert_array_equal(parts[3], held_out_rows(np.zeros(40), 4, np.random.RandomState(0))[3])
-
-
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_fewer_rows_than_parts(n):
     for part in held_out_rows(np.zeros(n), 4, np.random.RandomState(0)):

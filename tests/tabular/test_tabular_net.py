@@ -4,13 +4,14 @@ import copy
 import pickle
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
@@ -22,6 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from shallownet import TabularNetClassifier, TabularNetRegressor
 from shallownet.tabular import learning
+from shallownet.tabular.tables import read_table
+from shallownet.tabular.temperature import at_temperature
 
 SMALL = {"hidden_layer_sizes": 16, "max_iter": 12, "random_state": 0, "n_jobs": 1}
 
@@ -93,19 +96,55 @@ def test_it_is_as_good_as_a_scaled_pipeline():
         assert ours > cross_val_score(make_pipeline(StandardScaler(), peer), X, y).mean() - 0.01
 
 
-def test_the_temperature_brings_probabilities_closer_to_the_labels():
+@pytest.mark.parametrize("n_nets", [1, 2])
+def test_labels_are_smoothed_and_probabilities_are_calibrated_on_the_rows_of_pilots(n_nets):
     table, ripe, _ = orchard(2400)
-    noisy = np.where(np.random.RandomState(0).uniform(size=2400) < 0.4, np.roll(ripe, 1), ripe)
-    # where labels are noisy, networks without dropout, and at a high rate, are too certain
-    model = classifier(2, hidden_layer_sizes=32, dropout=0.0, learning_rate_init=0.05, max_iter=40)
-    model.fit(table[:400], noisy[:400])
+    model = classifier(n_nets, label_smoothing=0.2, hidden_layer_sizes=64, max_iter=60)
+    model.fit(table[:1200], ripe[:1200])
+    assert model.estimators_[0].label_smoothing == 0.2
+    assert model.temperature_ < 0.8  # smoothed labels make networks less certain than they should be
     uncalibrated = copy.copy(model)
     uncalibrated.temperature_ = 1.0
-    assert model.temperature_ > 1.1
-    losses = [log_loss(noisy[400:], each.predict_proba(table[400:])) for each in (model, uncalibrated)]
-    assert losses[0] < losses[1]
+    losses = [log_loss(ripe[1200:], each.predict_proba(table[1200:])) for each in (model, uncalibrated)]
+    assert losses[0] < losses[1] - 0.03
     assert_array_equal(model.predict(table), uncalibrated.predict(table))
-    assert classifier().fit(TABLE, RIPE).temperature_ == 1.0
+
+
+def test_several_networks_see_two_kinds_of_bins():
+    model = classifier(5).fit(TABLE, RIPE)
+    assert [encoder.edges for encoder in model.encoders_] == ["quantiles", "tree"] * 2 + ["quantiles"]
+    assert model.encoders_[0] is model.encoders_[4]
+    assert not np.array_equal(*(encoder.bins_.bin_edges_[0] for encoder in model.encoders_[:2]))
+    assert [encoder.edges for encoder in classifier().fit(TABLE, RIPE).encoders_] == ["quantiles"]
+    for without_bins in (classifier(3, n_bins=0).fit(TABLE, RIPE), classifier(3).fit(TABLE[["colour"]], RIPE)):
+        assert len({id(encoder) for encoder in without_bins.encoders_}) == 1
+    # the mean of the networks, each with its own inputs
+    inputs = [encoder.transform(read_table(BaseEstimator(), TABLE, "from_dtype")) for encoder in model.encoders_]
+    means = np.mean([n.predict_proba(X) for n, X in zip(model.estimators_, inputs, strict=True)], axis=0)
+    assert_allclose(model.predict_proba(TABLE), at_temperature(means, model.temperature_), rtol=1e-5)
+
+
+def test_inputs_that_mattered_to_pilots_have_larger_scales():
+    rng = np.random.RandomState(0)
+    X = (rng.normal(size=(200, 3)) * [1, 10, 0.1]).astype(np.float32)
+    weights = [np.array([[3.0, 4.0], [0.6, 0.8], [0.0, 5.0]]), np.array([[5.0, 0.0], [1.0, 0.0], [3.0, 4.0]])]
+    pilots = [SimpleNamespace(coefs_=[w.astype(np.float32)]) for w in weights]
+    scale = learning.input_scale(X, pilots)
+    assert scale.dtype == np.float32
+    assert_allclose(scale / scale[0], [1, 0.2, 1], rtol=1e-6)  # the rows have the norms 5, 1 and 5
+    assert_allclose(np.square(X * scale).mean(), np.square(X).mean(), rtol=1e-6)
+    assert_array_equal(learning.input_scale(np.zeros((4, 3), np.float32), pilots), np.ones(3))
+
+
+@pytest.mark.parametrize("n_nets", [1, 2])
+def test_scaled_inputs_help_where_few_of_many_matter(n_nets, monkeypatch):
+    X = np.random.RandomState(0).normal(size=(1500, 40))
+    y = np.abs(X[:, 0]) > np.abs(X[:, 1])
+    model = classifier(n_nets, hidden_layer_sizes=64, max_iter=30)
+    scores = [model.fit(X[:700], y[:700]).score(X[700:], y[700:])]
+    monkeypatch.setattr(learning, "input_scale", lambda X, pilots: np.ones(X.shape[1], X.dtype))
+    scores.append(model.fit(X[:700], y[:700]).score(X[700:], y[700:]))
+    assert scores[0] > scores[1] + 0.01
 
 
 def test_the_pilots_decide_for_how_long_networks_learn():
@@ -114,8 +153,7 @@ def test_the_pilots_decide_for_how_long_networks_learn():
     assert model.n_iter_ == min(67, round(2 * np.median(model.pilot_epochs_)))
     assert model.estimators_[0].n_iter_ == model.n_iter_
     several = classifier(2, max_iter=40).fit(TABLE, RIPE)
-    assert several.pilot_epochs_ == model.pilot_epochs_
-    assert several.n_iter_ == min(67, round(3 * np.median(model.pilot_epochs_)))
+    assert several.n_iter_ == min(67, round(1.5 * np.median(several.pilot_epochs_)))
     assert classifier(2, max_iter=3).fit(TABLE, RIPE).n_iter_ <= 5
 
 
@@ -312,6 +350,7 @@ def test_no_warning_of_convergence():
         ({"max_iter": 0}, "max_iter"),
         ({"categorical_features": "all"}, "categorical_features"),
         ({"n_jobs": 0}, "n_jobs"),
+        ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"class_weight": "even"}, "class_weight"),
     ],
 )

@@ -18,7 +18,7 @@ from ..estimators.persistence import Versioned
 from ..jit.cache import announced
 from ..training.problem import Examples
 from ..training.task import Task
-from .learning import N_PILOTS, Learned, Learning, outputs_of
+from .learning import N_PILOTS, Learned, Learning, View, outputs_of
 from .progress import Progress
 from .table_encoder import TableEncoder
 from .tables import FROM_DTYPE, read_table
@@ -65,7 +65,7 @@ class BaseTabularNet(CallbackSupportMixin, Versioned):
     estimators_: list[Any]
     n_iter_: int
     pilot_epochs_: list[int]
-    encoder_: Any
+    encoders_: list[Any]
     is_categorical_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray
@@ -118,13 +118,12 @@ class BaseTabularNet(CallbackSupportMixin, Versioned):
         check_consistent_length(table.numbers, y)
         target = model._target(y, sample_weight)
         table, target = _without_weightless(table, target)
-        encoder = TableEncoder(model.n_bins, model.max_bins_total).fit(table)
         known = {name: vars(model)[name] for name in OF_FEATURES if name in vars(model)}
-        known |= {"is_categorical_": table.is_categorical, "encoder_": encoder, **target.attributes}
+        known |= {"is_categorical_": table.is_categorical, **target.attributes}
 
-        def attributes(networks):
+        def attributes(learned):
             """Return the fitted attributes with which networks predict that are still learning."""
-            return known | _of_networks(Learned(networks=networks)) | model._uncalibrated()
+            return known | _of_networks(learned) | model._uncalibrated()
 
         context = None
         if hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx"):
@@ -132,10 +131,10 @@ class BaseTabularNet(CallbackSupportMixin, Versioned):
         has_callbacks = hasattr(self, "_skl_callbacks")
         progress = Progress(model.verbose, self, context if has_callbacks else None, (X, y, sample_weight), attributes)
         if target.constant:
-            fitted = attributes([])
+            fitted = attributes(Learned(networks=[], encoders=[]))
         else:
             with announced(model.verbose):
-                fitted = known | model._learn(encoder.transform(table), target, progress)
+                fitted = known | model._learn(table, target, progress)
         progress.end_fit(fitted)
         others = {name: value for name, value in vars(self).copy().items() if not name.endswith("_")}
         self.__dict__ = others | fitted
@@ -148,22 +147,45 @@ class BaseTabularNet(CallbackSupportMixin, Versioned):
         copied.__dict__.update(attributes)
         return copied
 
-    def _learn(self, X, target, progress):
-        """Train on encoded rows; return the fitted attributes that come of it."""
+    def _learn(self, table, target, progress):
+        """Train on a table; return the fitted attributes that come of it."""
         learned = Learning(
-            examples=Examples(X=X, targets=target.targets, sample_weight=target.sample_weight, y=target.targets),
+            views=self._views(table, target),
             task=target.task,
             strata=target.strata,
             make_network=self._network,
+            n_hidden=self._network()._n_hidden(),
             max_iter=int(self.max_iter),
             batch_size=int(self.batch_size),
             n_jobs=self.n_jobs,
             random_state=check_random_state(self.random_state),
             progress=progress,
         ).run(int(self.n_nets))
-        return _of_networks(learned) | self._calibrated(X, target, learned)
+        return _of_networks(learned) | self._calibrated(target, learned)
 
-    def _calibrated(self, X, target, learned):
+    def _views(self, table, target):
+        """Return the views of a table: of one network, or of several, which err less alike if their bins differ."""
+        y = target.targets[:, 0] if target.targets.shape[1] == 1 else target.targets
+        views = []
+        for edges in ["quantiles", "tree"][: self.n_nets]:
+            encoder = TableEncoder(self.n_bins, self.max_bins_total, edges).fit(table, y)
+            examples = Examples(
+                X=encoder.transform(table), targets=target.targets, sample_weight=target.sample_weight, y=target.targets
+            )
+            views.append(View(encoder=encoder, examples=examples))
+            if encoder.bins_ is None:
+                break  # there is nothing in which the next could differ
+        return views
+
+    def _parameters_of_networks(self):
+        """Return the parameters that are those of each network."""
+        return {
+            "hidden_layer_sizes": self.hidden_layer_sizes,
+            "dropout": self.dropout,
+            "learning_rate_init": self.learning_rate_init,
+        }
+
+    def _calibrated(self, target, learned):
         """Return the fitted attributes that are found on rows that networks have not learned from."""
         return self._uncalibrated()
 
@@ -178,12 +200,14 @@ class BaseTabularNet(CallbackSupportMixin, Versioned):
         """Return the mean of the outputs of all networks for a table, (n, n_outputs)."""
         table = read_table(self._copied(fitted), X, is_categorical=fitted["is_categorical_"])
         outputs = np.zeros((len(table), n_outputs))
+        networks, encoders = fitted["estimators_"], fitted["encoders_"]
         for begin in range(0, len(table), PREDICTED_ROWS):
             rows = slice(begin, begin + PREDICTED_ROWS)
-            encoded = fitted["encoder_"].transform(table.take(rows))
-            for network in fitted["estimators_"]:
-                outputs[rows] += outputs_of(network, encoded, self.n_jobs)
-        return outputs / max(1, len(fitted["estimators_"]))
+            part = table.take(rows)
+            encoded = {id(encoder): encoder.transform(part) for encoder in {id(e): e for e in encoders}.values()}
+            for network, encoder in zip(networks, encoders, strict=True):
+                outputs[rows] += outputs_of(network, encoded[id(encoder)], self.n_jobs)
+        return outputs / max(1, len(networks))
 
     def _fitted(self):
         """Return all attributes as they are at this moment: a fit in another thread replaces them in one step."""
@@ -201,6 +225,7 @@ def _of_networks(learned):
     """Return the fitted attributes that tell of networks."""
     return {
         "estimators_": learned.networks,
+        "encoders_": learned.encoders,
         "n_iter_": learned.networks[-1].n_iter_ if learned.networks else 0,
         "pilot_epochs_": learned.pilot_epochs,
     }

@@ -6,11 +6,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ..estimators.annotations import Data, checked_method
-from .quantiles import SortedColumns
+from .edges import quantile_edges, quantiles, sorted_columns, tree_edges
 
 FARTHEST = 1e9  # multiples of the interquartile range: what lies farther away has reached the limit in float64, too
 BLOCK_SIZE = 2**16  # numbers that are encoded at a time, which a processor's cache holds
@@ -143,7 +144,7 @@ class SmoothClipScaler(OneToOneFeatureMixin, _OfNumbers):
             If the limit is not positive, or X holds infinity.
         """
         X = self._check(X, reset=True)
-        low, first, median, third, high = SortedColumns(X).quantiles([0, 0.25, 0.5, 0.75, 1]).T
+        low, first, median, third, high = np.array([quantiles(x, [0, 0.25, 0.5, 0.75, 1]) for x in sorted_columns(X)]).T
         with np.errstate(over="ignore"):
             scale = np.where(third > first, third - first, (high - low) / 2)
         self.center_ = np.nan_to_num(median)
@@ -165,7 +166,7 @@ class SmoothClipScaler(OneToOneFeatureMixin, _OfNumbers):
 class PiecewiseLinearEncoder(_OfNumbers):
     r"""Encode each feature in several columns, each of which grows from 0 to 1 within one bin of its values.
 
-    The bins of a feature lie between quantiles e_0 < e_1 < ..., and a value x has in the column of bin j
+    The bins of a feature lie between edges e_0 < e_1 < ..., and a value x has in the column of bin j
 
     .. math::
 
@@ -174,11 +175,19 @@ class PiecewiseLinearEncoder(_OfNumbers):
     which is 1 in the bins below that of x, and 0 in those above. A linear function of these columns is a piecewise
     linear function of the feature, so that networks learn sharp changes sooner [1]_.
 
+    The edges are quantiles, but a value that more than 1 / ``n_bins`` of the rows have is an edge by itself, and the
+    others are quantiles of the remaining values: where most rows are 0, the bins divide those that are not. A feature
+    with no more distinct values than edges has all of them as edges. With ``edges="tree"`` the edges are where a
+    decision tree of this feature alone, with ``n_bins`` leaves, splits to predict y.
+
     Parameters
     ----------
     n_bins : int, default=8
-        The most bins of a feature. It has fewer if quantiles are equal; if it has no more distinct values than edges,
-        these values are the edges.
+        The most bins of a feature.
+
+    edges : {'quantiles', 'tree'}, default='quantiles'
+        Where bins end. 'tree' needs y in the fit; a feature in which the tree does not split has the edges of
+        'quantiles'.
 
     min_bins : int, default=1
         Features with fewer bins get no columns. Beside the features themselves a single bin adds nothing: take 2
@@ -229,26 +238,28 @@ class PiecewiseLinearEncoder(_OfNumbers):
 
     _parameter_constraints: dict = {
         "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "edges": [StrOptions({"quantiles", "tree"})],
         "min_bins": [Interval(Integral, 1, None, closed="left")],
     }
 
     bin_edges_: list[np.ndarray]
     n_bins_: np.ndarray
 
-    def __init__(self, n_bins: int = 8, *, min_bins: int = 1) -> None:
+    def __init__(self, n_bins: int = 8, *, edges: str = "quantiles", min_bins: int = 1) -> None:
         self.n_bins = n_bins
+        self.edges = edges
         self.min_bins = min_bins
 
     @checked_method
-    def fit(self, X: Data, y: object = None) -> Self:
+    def fit(self, X: Data, y: Data | None = None) -> Self:
         """Find the bins of each feature.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Numbers; NaN is a missing value.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            What ``edges="tree"`` predicts: labels, or numbers. Otherwise ignored.
 
         Returns
         -------
@@ -258,22 +269,27 @@ class PiecewiseLinearEncoder(_OfNumbers):
         Raises
         ------
         ValueError
-            If a parameter is not valid, or X holds infinity.
+            If a parameter is not valid, X holds infinity, or there is no y for a tree, or of another length.
         """
         X = self._check(X, reset=True)
-        columns = SortedColumns(X)
-        quantiles = columns.quantiles(np.linspace(0, 1, self.n_bins + 1))
-        self.bin_edges_ = [self._edges(columns, feature, quantiles[feature]) for feature in range(X.shape[1])]
-        self.n_bins_ = np.array([max(0, len(edges) - 1) for edges in self.bin_edges_])
+        edges = [quantile_edges(values, self.n_bins) for values in sorted_columns(X)]
+        if self.edges == "tree":
+            targets = self._checked_targets(X, y)
+            for feature in np.flatnonzero([len(e) > 2 for e in edges]):
+                present = ~np.isnan(X[:, feature])
+                split = tree_edges(X[present, feature], targets[present], self.n_bins)
+                edges[feature] = split if len(split) > 2 else edges[feature]
+        self.bin_edges_ = [e if len(e) > self.min_bins else e[:0] for e in edges]
+        self.n_bins_ = np.array([max(0, len(e) - 1) for e in self.bin_edges_])
         return self
 
-    def _edges(self, columns, feature, quantiles):
-        """Return the edges of a feature's bins."""
-        edges = columns.distinct(feature, self.n_bins + 1)
-        if edges is None:
-            rises = np.append(True, quantiles[1:] > quantiles[:-1])
-            edges = quantiles[rises]
-        return edges if len(edges) > self.min_bins else edges[:0]
+    def _checked_targets(self, X, y):
+        """Return y as a tree takes it."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__}(edges='tree') requires y to be passed, but the target y is None.")
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        check_consistent_length(X, y)
+        return y
 
     @property
     def _n_features_out(self):
@@ -293,6 +309,11 @@ class PiecewiseLinearEncoder(_OfNumbers):
                 shares = np.take(X[rows], features, axis=1) - lower
                 shares /= widths
                 np.clip(shares, 0, 1, out=out[rows], casting="same_kind")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.edges == "tree"
+        return tags
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns: that of the feature, and the number of the bin.

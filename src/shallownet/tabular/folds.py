@@ -6,7 +6,7 @@ N_FOLDS = 8  # a network learns from seven eighths of the rows
 
 
 def held_out_rows(strata, n_parts, random_state):
-    """Return some parts of the rows, of an eighth each; the next eight parts are of another partition.
+    """Return up to eight parts of the rows, of an eighth each.
 
     Rows of a stratum are dealt out in turn, so that each part has its share of every stratum, to within one row,
     however few there are.
@@ -22,13 +22,10 @@ def held_out_rows(strata, n_parts, random_state):
     -------
     parts : list of ndarrays of row indices, in increasing order
     """
-    parts: list[np.ndarray] = []
+    order = random_state.permutation(len(strata))
+    order = order[np.argsort(strata[order], kind="stable")]
     n_folds = min(N_FOLDS, len(strata))
-    while len(parts) < n_parts:
-        order = random_state.permutation(len(strata))
-        order = order[np.argsort(strata[order], kind="stable")]
-        parts += [np.sort(order[fold::n_folds]) for fold in range(n_folds)]
-    return parts[:n_parts]
+    return [np.sort(order[part % n_folds :: n_folds]) for part in range(n_parts)]
 
 
 def others(n, rows):

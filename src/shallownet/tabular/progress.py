@@ -16,7 +16,7 @@ class Progress:
     data : tuple
         X, y and sample_weight of the fit.
     attributes : callable
-        Maps a list of networks to the fitted attributes of the estimator.
+        Maps what is Learned to the fitted attributes of the estimator.
     """
 
     def __init__(self, verbose, estimator, context, data, attributes):
@@ -32,16 +32,14 @@ class Progress:
         """Whether a callback of the user is told of each epoch."""
         return self.context is not None
 
-    def begin(self, name, max_iter, history, fitted):
+    def begin(self, name, max_iter, history, learned):
         """Begin a network; return what is to be called after each epoch.
 
-        ``fitted`` maps coefs and intercepts to the network of these weights.
+        ``learned`` maps coefs and intercepts to what is Learned with these weights.
         """
         if self.has_callbacks:
             context = self.context.subcontext(task_name=name.split()[0], max_subtasks=max_iter)
-            self._hooks = Hooks(
-                self.estimator, context, self.data, lambda *weights: self.attributes([fitted(*weights)])
-            )
+            self._hooks = Hooks(self.estimator, context, self.data, lambda *weights: self.attributes(learned(*weights)))
 
         def after_epoch(weights):
             if self.verbose > 1:
@@ -53,13 +51,14 @@ class Progress:
 
         return after_epoch
 
-    def end(self, name, network, seconds):
+    def end(self, name, learned, seconds):
         """End a network that is trained."""
+        network = learned.networks[0]
         if self.verbose:
             best = f" (best: {network.best_iter_})" if network.early_stopping else ""
             self._print(f"{name}: {network.n_iter_} epochs{best}, loss = {network.loss_:.6f}, {seconds:.2f} s")
         if self._hooks is not None:
-            self._hooks.end(self.attributes([network]))
+            self._hooks.end(self.attributes(learned))
 
     def end_fit(self, fitted):
         """End the fit with its attributes."""

@@ -23,6 +23,8 @@ class TableEncoder:
         The most bins of a number; 0 leaves out the piecewise-linear columns.
     max_bins_total : int
         The most bins of all numbers together.
+    edges : {'quantiles', 'tree'}, default='quantiles'
+        Where bins end.
 
     Attributes
     ----------
@@ -38,18 +40,19 @@ class TableEncoder:
         How many columns the matrix has of each kind: scaled, bins, missing, levels.
     """
 
-    def __init__(self, n_bins, max_bins_total):
+    def __init__(self, n_bins, max_bins_total, edges="quantiles"):
         self.n_bins = n_bins
         self.max_bins_total = max_bins_total
+        self.edges = edges
 
-    def fit(self, table):
-        """Find medians, scales, bins and levels."""
+    def fit(self, table, y=None):
+        """Find medians, scales, bins and levels; y is what a tree predicts that finds edges."""
         n_numbers, n_categorical = table.numbers.shape[1], table.categories.shape[1]
         n_bins = min(self.n_bins, self.max_bins_total // max(1, n_numbers))
         self.scaler_ = SmoothClipScaler().fit(table.numbers) if n_numbers else None
         self.bins_ = None
         if n_numbers and n_bins >= max(1, min(self.n_bins, FEWEST_BINS)):
-            self.bins_ = PiecewiseLinearEncoder(n_bins, min_bins=2).fit(table.numbers)
+            self.bins_ = PiecewiseLinearEncoder(n_bins, edges=self.edges, min_bins=2).fit(table.numbers, y)
         self.with_missing_ = np.flatnonzero(np.isnan(table.numbers).any(axis=0))
         self.levels_ = None
         if n_categorical:
