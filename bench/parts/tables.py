@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from measuring import tables
 from measuring.child import printed_numbers
-from peers.tables import CATBOOST, HIST, LIGHTGBM, MLP, REALMLP, TABULAR, obstacle
+from peers.tables import CATBOOST, HIST, LEFT_OUT, LIGHTGBM, MLP, REALMLP, TABULAR, obstacle
 from reporting.figures import OURS
 from reporting.tables import spread, table
 
@@ -36,6 +36,7 @@ def measure(options, progress):
             options.skipped[name] = reason
         else:
             contenders[name] = make
+    contenders |= LEFT_OUT
     entries = {}
     names = tables.names_in(options.tables)
     for name in names[: 2 if options.quick else None]:
@@ -117,9 +118,15 @@ def splits(entries):
     return f"{FOLDS} folds" + f" for each of {seeds} seeds" * (seeds > 1)
 
 
+def contenders_in(entries):
+    """Return the names of the classifiers that were measured, without those of which something is left out."""
+    return [name for name in next(iter(entries.values()))["seconds"] if name not in LEFT_OUT]
+
+
 def wins(entries, name):
     """Return on how many tables a classifier has the smallest mean error of the first seed, alone or with others."""
-    means = [{other: fmean(values[:FOLDS]) for other, values in entry["errors"].items()} for entry in entries.values()]
+    names = contenders_in(entries)
+    means = [{other: fmean(entry["errors"][other][:FOLDS]) for other in names} for entry in entries.values()]
     return sum(found[name] == min(found.values()) for found in means)
 
 
@@ -131,9 +138,8 @@ def mean_of(entries, kind, name):
 def summary(entries):
     """Return the table of all classifiers over all real tables."""
     entries = real(entries)
-    names = list(next(iter(entries.values()))["seconds"])
     rows = []
-    for name in names:
+    for name in contenders_in(entries):
         scores = by_seed(entries, name)
         rows.append(
             [
@@ -146,6 +152,22 @@ def summary(entries):
             ]
         )
     return table(["classifier", "mean error", "score", "log loss", "best on", "fit, CPU s"], rows)
+
+
+def ingredients(entries):
+    """Return the table of what each ingredient of a TabularNetClassifier brings: what is without it."""
+    rows = [
+        [
+            f"without {name}" if name in LEFT_OUT else words_of(name),
+            f"{mean_of(entries, 'errors', name):.4f}",
+            f"{score(entries, name):.3f}",
+            f"{mean_of(entries, 'log_losses', name):.3f}",
+            f"{mean_of(entries, 'seconds', name):.2f}",
+        ]
+        for name in (OURS, *LEFT_OUT)
+        if name in next(iter(entries.values()))["seconds"]
+    ]
+    return table(["", "mean error", "score", "log loss", "fit, CPU s"], rows)
 
 
 def excerpt(entries, cpu):
@@ -188,6 +210,8 @@ def section(entries):
         f" the smaller, the better. {' and '.join(SLOW)}, where they are installed, did the first seed alone.",
         summary(entries),
         "![Score over fit time](tables.png)",
+        "One network, and what it is without one of its ingredients:",
+        ingredients(shown),
         "Mean errors by table:",
         by_table(shown),
         "A table of six numbers and eight categories, by all threads; the memory is beside the table itself.",
@@ -197,7 +221,7 @@ def section(entries):
 
 
 def by_table(entries):
-    names = list(next(iter(entries.values()))["seconds"])
+    names = contenders_in(entries)
     rows = [[what, *(f"{fmean(entry['errors'][name]):.4f}" for name in names)] for what, entry in entries.items()]
     return table(["table", *map(words_of, names)], rows)
 
@@ -205,7 +229,7 @@ def by_table(entries):
 def draw(entries, axes):
     """Draw the score of each classifier over the CPU time of its fits."""
     entries = real(entries)
-    for name in next(iter(entries.values()))["seconds"]:
+    for name in contenders_in(entries):
         seconds, found = mean_of(entries, "seconds", name), score(entries, name)
         axes.semilogx(seconds, found, "o")
         axes.annotate(words_of(name), (seconds, found), (4, 4), textcoords="offset points", fontsize=8)

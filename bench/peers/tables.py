@@ -5,6 +5,7 @@ Each name has a function that takes a seed and returns an estimator; libraries a
 
 from functools import partial
 from importlib.util import find_spec
+from unittest.mock import patch
 
 from programs.contenders import classifier
 from reporting.figures import OURS
@@ -28,10 +29,38 @@ def encoded(model, scale):
     return make_pipeline(columns, model)
 
 
-def tabular_net(seed, n_nets=1):
+def tabular_net(seed, **parameters):
     from shallownet import TabularNetClassifier
 
-    return TabularNetClassifier(n_nets, random_state=seed, n_jobs=1)
+    return TabularNetClassifier(random_state=seed, n_jobs=1, **parameters)
+
+
+def without_scale(seed):
+    """Return a TabularNetClassifier whose networks learn from inputs as they are encoded."""
+    import numpy as np
+
+    from shallownet import TabularNetClassifier
+    from shallownet.tabular import learning
+
+    class WithoutScale(TabularNetClassifier):
+        def fit(self, X, y):
+            with patch.object(learning, "input_scale", lambda X, pilots: np.ones(X.shape[1], X.dtype)):
+                return super().fit(X, y)
+
+    return WithoutScale(random_state=seed, n_jobs=1)
+
+
+def without_temperature(seed):
+    """Return a TabularNetClassifier that leaves probabilities as they are."""
+    from shallownet import TabularNetClassifier
+
+    class WithoutTemperature(TabularNetClassifier):
+        def fit(self, X, y):
+            super().fit(X, y)
+            self.temperature_ = 1.0
+            return self
+
+    return WithoutTemperature(random_state=seed, n_jobs=1)
 
 
 def mlp(seed):
@@ -65,7 +94,7 @@ def catboost(seed):
             return super().predict_proba(self._filled(X))
 
         def _filled(self, X):
-            return X.assign(**{name: X[name].astype(object).fillna("") for name in X.select_dtypes("category")})
+            return X.assign(**{name: X[name].astype(object).fillna("").astype(str) for name in X.select_dtypes("category")})
 
     return WithCategories(random_seed=seed, thread_count=1, verbose=False, allow_writing_files=False)
 
@@ -85,6 +114,14 @@ TABULAR = {
     LIGHTGBM: lightgbm,
     CATBOOST: catboost,
     REALMLP: realmlp,
+}
+# what is left out of a TabularNetClassifier
+LEFT_OUT = {
+    "bins": partial(tabular_net, n_bins=0),
+    "dropout": partial(tabular_net, dropout=0.0),
+    "label smoothing": partial(tabular_net, label_smoothing=0.0),
+    "scaled inputs": without_scale,
+    "temperature": without_temperature,
 }
 PACKAGES = {LIGHTGBM: "lightgbm", CATBOOST: "catboost", REALMLP: "pytabkit"}
 
