@@ -94,7 +94,9 @@ def catboost(seed):
             return super().predict_proba(self._filled(X))
 
         def _filled(self, X):
-            return X.assign(**{name: X[name].astype(object).fillna("").astype(str) for name in X.select_dtypes("category")})
+            return X.assign(
+                **{name: X[name].astype(object).fillna("").astype(str) for name in X.select_dtypes("category")}
+            )
 
     return WithCategories(random_seed=seed, thread_count=1, verbose=False, allow_writing_files=False)
 
@@ -118,7 +120,6 @@ TABULAR = {
 # what is left out of a TabularNetClassifier
 LEFT_OUT = {
     "bins": partial(tabular_net, n_bins=0),
-    "dropout": partial(tabular_net, dropout=0.0),
     "label smoothing": partial(tabular_net, label_smoothing=0.0),
     "scaled inputs": without_scale,
     "temperature": without_temperature,

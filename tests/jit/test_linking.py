@@ -189,16 +189,13 @@ print(json.dumps({
 """
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment"),
-    [(["another"], {}), ([], {"SHALLOWNET_LINKING": "off"})],
-    ids=["another Numba", "switched off"],
-)
-def test_a_whole_fit_as_numba_compiles_it_has_the_same_bits(arguments, environment, tmp_path):
+def test_a_whole_fit_as_numba_compiles_it_has_the_same_bits(tmp_path):
     usual = finish(start(WHOLE_FIT, NUMBA_CACHE_DIR=str(tmp_path)))
     assert (usual["supported"], usual["compiled"]) == (True, 2)
-    for compiled in (2, 0):  # nothing is taken from the usual cache; the second loads what the first has kept
-        other = finish(start(WHOLE_FIT, *arguments, NUMBA_CACHE_DIR=str(tmp_path), **environment))
+    # nothing is taken from the usual cache; the others load what the first of them has kept
+    for arguments, switch, compiled in ((["another"], "on", 2), (["another"], "on", 0), ([], "off", 0)):
+        settings = {"NUMBA_CACHE_DIR": str(tmp_path), "SHALLOWNET_LINKING": switch}
+        other = finish(start(WHOLE_FIT, *arguments, **settings))
         assert (other["supported"], other["compiled"]) == (False, compiled)
         assert other["result"] == usual["result"]
 

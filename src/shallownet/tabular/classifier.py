@@ -36,8 +36,8 @@ class TabularNetClassifier(ClassifierMixin, BaseTabularNet):
     4. **Calibration.** A temperature, found on the rows that the pilots have not learned from, makes probabilities as
        certain as they should be [4]_.
 
-    The networks have ReLU units with dropout and are trained by Adam in float32. Labels are smoothed; the learning
-    rate falls to 0 along a cosine.
+    The networks have ReLU units and are trained by Adam in float32. Labels are smoothed; the learning rate falls to 0
+    along a cosine.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class TabularNetClassifier(ClassifierMixin, BaseTabularNet):
     hidden_layer_sizes : int or sequence of one int, default=256
         Number of hidden units of each network.
 
-    dropout : float, default=0.3
+    dropout : float, default=0.0
         Probability that a hidden unit is left out in training, for each example.
 
     label_smoothing : float, default=0.03
@@ -183,7 +183,7 @@ class TabularNetClassifier(ClassifierMixin, BaseTabularNet):
         n_nets: int = 1,
         *,
         hidden_layer_sizes: int | Sequence[int] = 256,
-        dropout: float = 0.3,
+        dropout: float = 0.0,
         label_smoothing: float = 0.03,
         n_bins: int = 8,
         max_bins_total: int = 400,
