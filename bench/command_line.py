@@ -35,10 +35,11 @@ def main(arguments, description):
     progress(f"{perf_counter() - start:.0f} s in all")
     print(report.markdown(results, only=done))
     if options.output:
-        report.write(store.load(options.output), options.output)
+        stored = store.load(options.output)  # its numbers are rounded: what is shown must be of them, too
+        report.write(stored, options.output)
         progress(f"written: {options.output}")
-    if options.output == RESULTS:
-        report.quote(results)
+        if options.output == RESULTS:
+            report.quote(stored)
 
 
 def measured(part, options, machine):

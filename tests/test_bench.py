@@ -473,6 +473,25 @@ def test_what_was_measured_can_be_kept(tmp_path, monkeypatch):
     assert set(kept["sparse"]["seconds"]) == {"shallownet", "MLPClassifier"}
 
 
+def test_reports_and_readme_show_the_numbers_as_they_are_stored(tmp_path, monkeypatch):
+    import command_line
+    from reporting import store
+
+    shown = []
+    found = results(variants={"a": entry([1.23456789], MLPClassifier=[2.3456789])})
+    monkeypatch.setattr(command_line, "RESULTS", tmp_path)
+    options = command_line.parsed(["--parts", "variants"], "")
+    options.output = tmp_path
+    monkeypatch.setattr(command_line, "parsed", lambda *arguments: options)
+    monkeypatch.setattr(command_line, "measured", lambda *arguments: ("variants", found["parts"]["variants"]))
+    monkeypatch.setattr(command_line.report, "markdown", lambda *arguments, **options: "")
+    monkeypatch.setattr(command_line.report, "write", lambda results, folder: shown.append(results))
+    monkeypatch.setattr(command_line.report, "quote", shown.append)
+    command_line.main([], "")
+    assert shown == [store.load(tmp_path)] * 2
+    assert shown[0]["parts"]["variants"]["a"]["seconds"]["shallownet"] == [1.23457]
+
+
 def test_the_most_that_the_machine_allows():
     from parts import predict, training
 

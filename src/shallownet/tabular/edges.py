@@ -1,7 +1,6 @@
 """Quantiles of columns of which values may be missing, and edges of bins: at quantiles, or where a tree splits."""
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.multiclass import type_of_target
 
 FEWEST_IN_LEAF, LEAST_SHARE_OF_LEAF = 4, 0.01  # rows in a leaf of a tree, the second in all rows
@@ -48,6 +47,8 @@ def tree_edges(column, y, n_bins):
 
     The tree has a leaf for each bin. It predicts the classes of y, or its numbers if it is not of classes.
     """
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # whose import others need not wait for
+
     kind = DecisionTreeClassifier if type_of_target(y) in ("binary", "multiclass") else DecisionTreeRegressor
     fewest = max(FEWEST_IN_LEAF, int(LEAST_SHARE_OF_LEAF * len(column)))
     tree = kind(max_leaf_nodes=n_bins, min_samples_leaf=fewest, random_state=0)
