@@ -204,9 +204,9 @@ class BaseTabularNet(CallbackSupportMixin, Versioned):
         for begin in range(0, len(table), PREDICTED_ROWS):
             rows = slice(begin, begin + PREDICTED_ROWS)
             part = table.take(rows)
-            encoded = {id(encoder): encoder.transform(part) for encoder in {id(e): e for e in encoders}.values()}
+            encoded = {encoder: encoder.transform(part) for encoder in set(encoders)}  # networks share them
             for network, encoder in zip(networks, encoders, strict=True):
-                outputs[rows] += outputs_of(network, encoded[id(encoder)], self.n_jobs)
+                outputs[rows] += outputs_of(network, encoded[encoder], self.n_jobs)
         return outputs / max(1, len(networks))
 
     def _fitted(self):
